@@ -1,0 +1,151 @@
+"""Folders that are either the old version or the new one, whatever happens in between.
+
+A folder holds data files under content names (``stem-<hash>.npy``) and one ``manifest.json`` that
+says which of them count. New files are written and synced first; the ``os.replace`` of the manifest
+is the commit; what the new manifest no longer names is removed afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+MANIFEST = "manifest.json"
+
+
+class DamagedFileError(ValueError):
+    """A saved folder is incomplete, was changed, or was written by a newer kgfm."""
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a small file so that a crash leaves the old one or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def write_folder(
+    folder: str | Path,
+    files: Mapping[str, Callable[[Path], None]],
+    manifest: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Write a folder so that a crash at any moment leaves the old one whole.
+
+    Args:
+        folder: Where; made if missing.
+        files: By name such as ``tails.npy``: what writes that file to the path it is given.
+        manifest: Entries of the manifest; needs ``kind`` and ``format``.
+
+    Returns:
+        The manifest as written, with ``files``: name -> file, sha256 and bytes.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    written: dict[str, dict[str, Any]] = {}
+    for name, write in files.items():
+        descriptor, path = tempfile.mkstemp(dir=folder, prefix=".tmp-", suffix=Path(name).suffix)
+        os.close(descriptor)
+        temporary = Path(path)
+        try:
+            write(temporary)
+            os.chmod(temporary, 0o644)
+            _sync(temporary)
+            digest = sha256(temporary)
+            final = f"{Path(name).stem}-{digest[:16]}{Path(name).suffix}"
+            written[name] = {
+                "file": final,
+                "sha256": digest,
+                "bytes": temporary.stat().st_size,
+            }
+            os.replace(temporary, folder / final)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    whole = {**manifest, "files": written}
+    previous = folder / MANIFEST
+    old = json.loads(previous.read_text())["files"] if previous.exists() else {}
+    _sync(folder)
+    replace_file(previous, (json.dumps(whole, indent=1, ensure_ascii=False) + "\n").encode())
+    kept = {entry["file"] for entry in written.values()}
+    for entry in old.values():
+        if entry["file"] not in kept:
+            (folder / entry["file"]).unlink(missing_ok=True)
+    return whole
+
+
+def read_manifest(folder: str | Path, kind: str, format: int) -> dict[str, Any]:
+    """Read and check a folder's manifest.
+
+    Raises:
+        FileNotFoundError: There is no such folder, or no manifest in it.
+        DamagedFileError: The manifest cannot be read, is of another kind or of a newer format, or
+            a file that it names is missing or has another size.
+    """
+    folder = Path(folder)
+    path = folder / MANIFEST
+    if not path.exists():
+        raise FileNotFoundError(f"No {kind} in {folder}: it has no {MANIFEST}.")
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found, version, files = manifest["kind"], int(manifest["format"]), manifest["files"]
+        sizes = {entry["file"]: int(entry["bytes"]) for entry in files.values()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedFileError(f"{path} is damaged ({error}); save it anew.") from None
+    if found != kind:
+        raise DamagedFileError(f"{folder} holds a {found}, not a {kind}.")
+    if version > format:
+        raise DamagedFileError(
+            f"{folder} has format {version}; this kgfm reads up to {format}. Upgrade kgfm."
+        )
+    for name, size in sizes.items():
+        file = folder / name
+        if Path(name).name != name or not file.is_file():
+            raise DamagedFileError(f"{folder} lacks {name}, which its manifest names.")
+        if file.stat().st_size != size:
+            raise DamagedFileError(
+                f"{file} has {file.stat().st_size:,} bytes, its manifest says {size:,}: "
+                "it is truncated or was changed."
+            )
+    return manifest
+
+
+def file_path(
+    folder: str | Path, manifest: Mapping[str, Any], name: str, verify: bool = False
+) -> Path:
+    """Return the path of a file by its name in the manifest; ``verify`` compares its hash."""
+    entry = manifest["files"].get(name)
+    if entry is None:
+        raise DamagedFileError(f"The manifest in {folder} names no {name}.")
+    path = Path(folder) / entry["file"]
+    if verify and sha256(path) != entry["sha256"]:
+        raise DamagedFileError(f"{path} was changed: its hash is not the one in the manifest.")
+    return path
