@@ -1,0 +1,17 @@
+"""KnowledgeGraph: entities, relations and triples as an immutable, memory-mapped snapshot."""
+
+from kgfm.graph.build import EntityRecord, GraphBuilder
+from kgfm.graph.describe import describe
+from kgfm.graph.knowledge_graph import KnowledgeGraph
+from kgfm.graph.schema import GraphSchema, local_name
+from kgfm.graph.strings import StringTable
+
+__all__ = [
+    "EntityRecord",
+    "GraphBuilder",
+    "GraphSchema",
+    "KnowledgeGraph",
+    "StringTable",
+    "describe",
+    "local_name",
+]

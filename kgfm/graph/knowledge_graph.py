@@ -1,0 +1,488 @@
+"""The graph: an immutable snapshot that opens in milliseconds whatever its size."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int32, Int64
+
+from kgfm.graph.build import (
+    Arrays,
+    EntityRecord,
+    GraphBuilder,
+    edge_arrays,
+    in_chunks,
+    permuted_within,
+    triple_arrays,
+)
+from kgfm.graph.schema import GraphSchema, as_words
+from kgfm.graph.snapshot import (
+    FORMAT,
+    KIND,
+    fingerprint,
+    read_snapshot,
+    temporary_folder,
+    write_snapshot,
+)
+from kgfm.graph.strings import StringTable
+from kgfm.registry import nearest
+from kgfm.storage import DamagedFileError
+
+
+class KnowledgeGraph:
+    """Entities, relations and triples with their names, as arrays that are never changed.
+
+    Entities and relations are numbered in the order of their keys, triples stand in the order
+    (head, relation, tail), none twice. Make one with :meth:`from_rdf`, :meth:`from_tables`,
+    :meth:`from_networkx`, :meth:`from_records` or :meth:`open`.
+
+    Attributes:
+        path: The folder that it was opened from; ``None`` for a graph in memory.
+        manifest: Format, counts, source and (from a folder) the files with their hashes.
+    """
+
+    def __init__(self, arrays: Arrays, manifest: Mapping[str, Any], path: Path | None = None):
+        self._arrays = arrays
+        self.manifest = dict(manifest)
+        self.path = path
+        counts = self.manifest["counts"]
+        self.num_entities: int = counts["entities"]
+        self.num_relations: int = counts["relations"]
+        self.num_triples: int = counts["triples"]
+
+    # -- doors: each opens its room when it is used ---------------------------------------------
+
+    @classmethod
+    def from_rdf(
+        cls, source: Any, *, schema: GraphSchema | None = None, **options: Any
+    ) -> KnowledgeGraph:
+        """Read RDF: a file, several files or an rdflib graph (:func:`kgfm.stores.rdf.read`)."""
+        from kgfm.stores import rdf
+
+        return rdf.read(source, schema=schema, **options)
+
+    @classmethod
+    def from_tables(cls, triples: Any, **options: Any) -> KnowledgeGraph:
+        """Read tables: TSV, CSV, rows or data frames (:func:`kgfm.stores.tables.read`)."""
+        from kgfm.stores import tables
+
+        return tables.read(triples, **options)
+
+    @classmethod
+    def from_networkx(cls, graph: Any, **options: Any) -> KnowledgeGraph:
+        """Take over a NetworkX graph (:func:`kgfm.stores.networkx.read`)."""
+        from kgfm.stores import networkx
+
+        return networkx.read(graph, **options)
+
+    @classmethod
+    def from_records(
+        cls,
+        entities: Iterable[EntityRecord | Mapping[str, Any]],
+        triples: Iterable[Sequence[str]],
+        *,
+        relations: Mapping[str, str] | None = None,
+        edge_attributes: Mapping[str, Sequence[Any]] | None = None,
+        source: Mapping[str, Any] | None = None,
+    ) -> KnowledgeGraph:
+        """Build a graph from what is known about its entities and from its triples.
+
+        Args:
+            entities: Records, or mappings with ``key`` and any other of a record's fields. An
+                entity that only stands in a triple needs none.
+            triples: (head key, relation key, tail key); those given twice count once.
+            relations: Labels of the relations by key.
+            edge_attributes: By name, one value for each of ``triples``; ``None`` where missing.
+            source: What to remember of where the graph comes from.
+        """
+        builder = GraphBuilder()
+        for record in entities:
+            if not isinstance(record, EntityRecord):
+                record = EntityRecord(**record)
+            builder.add_entity(record)
+        for key, label in (relations or {}).items():
+            builder.add_relation(key, label)
+        first = 0
+        for chunk in in_chunks(triples):
+            heads, names, tails = zip(*chunk, strict=True)
+            last = first + len(chunk)
+            columns = {name: c[first:last] for name, c in (edge_attributes or {}).items()}
+            builder.add_triples(heads, names, tails, columns)
+            first = last
+        return cls.from_builder(builder, source)
+
+    @classmethod
+    def from_builder(
+        cls, builder: GraphBuilder, source: Mapping[str, Any] | None
+    ) -> KnowledgeGraph:
+        """Finish a builder that a store has filled."""
+        arrays, edge_names = builder.build()
+        return cls._of(arrays, edge_names, source or {})
+
+    @classmethod
+    def _of(
+        cls, arrays: Arrays, edge_names: Sequence[str], source: Mapping[str, Any]
+    ) -> KnowledgeGraph:
+        counts = {
+            "entities": len(arrays["keys.offsets"]) - 1,
+            "relations": len(arrays["relation_keys.offsets"]) - 1,
+            "triples": len(arrays["heads"]),
+        }
+        for array in arrays.values():
+            array.setflags(write=False)
+        manifest = {
+            "kind": KIND,
+            "format": FORMAT,
+            "counts": counts,
+            "edge_attributes": list(edge_names),
+            "source": dict(source),
+        }
+        return cls(arrays, manifest)
+
+    # -- on disk --------------------------------------------------------------------------------
+
+    @classmethod
+    def open(cls, path: str | Path, verify: bool = False) -> KnowledgeGraph:
+        """Open a snapshot; its arrays stay on disk until they are read.
+
+        Args:
+            path: The folder that :meth:`save` wrote.
+            verify: Also compare the hash of every file, which reads them all.
+
+        Raises:
+            DamagedFileError: A file is missing, cut off or (with ``verify``) changed.
+        """
+        folder = Path(path).absolute()
+        arrays, manifest = read_snapshot(folder, verify)
+        try:
+            return cls(arrays, manifest, folder)
+        except (KeyError, TypeError) as error:
+            raise DamagedFileError(
+                f"The manifest in {folder} lacks {error}; build the graph anew."
+            ) from None
+
+    def save(self, path: str | Path) -> KnowledgeGraph:
+        """Write the snapshot, so that a crash leaves an older one whole, and return it opened."""
+        write_snapshot(path, self._all_arrays(), self.manifest)
+        return type(self).open(path)
+
+    def _all_arrays(self) -> Arrays:
+        names = self.manifest.get("files")
+        if names is None:
+            return dict(sorted(self._arrays.items()))
+        return {Path(name).stem: self._arrays[Path(name).stem] for name in sorted(names)}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the content, wherever it came from and whatever folder it is in."""
+        return fingerprint(self._arrays, self.manifest)
+
+    @cached_property
+    def _temporary(self) -> Path:
+        folder = temporary_folder()
+        self.save(folder)
+        return folder
+
+    def __reduce__(self) -> tuple[Callable[..., KnowledgeGraph], tuple[str, str]]:
+        return _reopen, (str(self.path or self._temporary), self.fingerprint)
+
+    # -- arrays ---------------------------------------------------------------------------------
+
+    def _table(self, name: str) -> StringTable:
+        return StringTable(self._arrays[f"{name}.offsets"], self._arrays[f"{name}.bytes"])
+
+    @cached_property
+    def keys(self) -> StringTable:
+        """Keys of the entities, sorted by code point; an entity's row is its place here."""
+        return self._table("keys")
+
+    @cached_property
+    def labels(self) -> StringTable:
+        """Label of each entity, or the local name of its key where it has none."""
+        return self._table("labels")
+
+    @cached_property
+    def descriptions(self) -> StringTable:
+        """Description of each entity, ``""`` where it has none."""
+        return self._table("descriptions")
+
+    @cached_property
+    def relation_keys(self) -> StringTable:
+        """Keys of the relations, sorted by code point."""
+        return self._table("relation_keys")
+
+    @cached_property
+    def relation_labels(self) -> StringTable:
+        """Label of each relation, or the local name of its key where it has none."""
+        return self._table("relation_labels")
+
+    @cached_property
+    def labelled(self) -> Bool[np.ndarray, "entity"]:
+        """True where the source gave a label."""
+        return self._arrays["labelled"]
+
+    @cached_property
+    def heads(self) -> Int32[np.ndarray, "triple"]:
+        """Row of each triple's head."""
+        return self._arrays["heads"]
+
+    @cached_property
+    def relations(self) -> Int32[np.ndarray, "triple"]:
+        """Row of each triple's relation."""
+        return self._arrays["relations"]
+
+    @cached_property
+    def tails(self) -> Int32[np.ndarray, "triple"]:
+        """Row of each triple's tail."""
+        return self._arrays["tails"]
+
+    @cached_property
+    def out_indptr(self) -> Int64[np.ndarray, "entity+1"]:
+        """Triples of head ``i`` are ``out_indptr[i]:out_indptr[i + 1]``."""
+        return self._arrays["out_indptr"]
+
+    @cached_property
+    def neighbour_indptr(self) -> Int64[np.ndarray, "entity+1"]:
+        """Neighbours of entity ``i``, in both directions, are between ``i`` and ``i + 1`` here.
+
+        Each row is in the fan-out order: degree of the neighbour, relation key, out before in,
+        neighbour key; lowest first.
+        """
+        return self._arrays["neighbour_indptr"]
+
+    @cached_property
+    def neighbour_entity(self) -> Int32[np.ndarray, "2*triple"]:
+        """Row of each neighbour."""
+        return self._arrays["neighbour_entity"]
+
+    @cached_property
+    def neighbour_relation(self) -> Int32[np.ndarray, "2*triple"]:
+        """Relation to each neighbour; plus ``num_relations`` where the neighbour is the head."""
+        return self._arrays["neighbour_relation"]
+
+    @cached_property
+    def degree(self) -> Int32[np.ndarray, "entity"]:
+        """Number of triples in which an entity is the head, plus those in which it is the tail."""
+        return self._arrays["degree"]
+
+    @cached_property
+    def edge_attributes(self) -> dict[str, np.ndarray | StringTable]:
+        """Columns by triple: numbers (NaN where missing), truth values, or strings."""
+        columns: dict[str, np.ndarray | StringTable] = {}
+        files = self.manifest.get("files", {})
+        for place, name in enumerate(self.manifest["edge_attributes"]):
+            plain = f"edge{place}" in self._arrays or f"edge{place}.npy" in files
+            columns[name] = self._arrays[f"edge{place}"] if plain else self._table(f"edge{place}")
+        return columns
+
+    # -- one entity or relation -----------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return self.num_entities
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self.keys.find(key) >= 0
+
+    def row(self, key: str) -> int:
+        """Return the row of an entity.
+
+        Raises:
+            KeyError: It is not in the graph; the message names keys that are near.
+        """
+        row = self.keys.find(key)
+        if row < 0:
+            raise KeyError(
+                f"No entity {key!r} in this graph of {len(self):,} entities.{_near(key, self.keys)}"
+            )
+        return row
+
+    def rows(self, keys: Iterable[str]) -> Int64[np.ndarray, "key"]:
+        """Return the rows of many entities; each must be in the graph."""
+        keys = list(keys)
+        if len(keys) * 20 < len(self):
+            return np.array([self.row(key) for key in keys], np.int64)
+        row_of = {key: row for row, key in enumerate(self.keys)}
+        found = [row_of.get(key, -1) for key in keys]
+        if -1 in found:
+            self.row(keys[found.index(-1)])
+        return np.array(found, np.int64)
+
+    def relation_row(self, key: str) -> int:
+        """Return the row of a relation, or raise a KeyError that names near ones."""
+        row = self.relation_keys.find(key)
+        if row < 0:
+            raise KeyError(
+                f"No relation {key!r} in this graph of {self.num_relations:,} relations."
+                f"{_near(key, self.relation_keys)}"
+            )
+        return row
+
+    def label(self, key: str) -> str:
+        """Return the label of an entity given by its key."""
+        return self.labels[self.row(key)]
+
+    def names(self, row: int) -> tuple[str, ...]:
+        """Return the label and then the aliases, none twice and none empty."""
+        start, end = self.alias_indptr[row : row + 2].tolist()
+        aliases = self._aliases
+        label = self.labels[row]
+        return (label,) * bool(label) + tuple(aliases[place] for place in range(start, end))
+
+    @cached_property
+    def alias_indptr(self) -> Int64[np.ndarray, "entity+1"]:
+        """Number of aliases before each entity's."""
+        return self._arrays["aliases.indptr"]
+
+    @cached_property
+    def type_indptr(self) -> Int64[np.ndarray, "entity+1"]:
+        """Number of types before each entity's."""
+        return self._arrays["types.indptr"]
+
+    @cached_property
+    def _aliases(self) -> StringTable:
+        return self._table("aliases")
+
+    @cached_property
+    def _type_names(self) -> list[str]:
+        return list(self._table("type_names"))
+
+    def types(self, row: int) -> tuple[str, ...]:
+        """Return the names of an entity's types."""
+        start, end = self.type_indptr[row : row + 2].tolist()
+        return tuple(self._type_names[place] for place in self._arrays["types.ids"][start:end])
+
+    def attributes(self, row: int) -> dict[str, Any]:
+        """Return the literal attributes of an entity: numbers, truth values, strings, lists."""
+        text = self._attributes[row]
+        return dict(json.loads(text)) if text else {}
+
+    @cached_property
+    def _attributes(self) -> StringTable:
+        return self._table("attributes")
+
+    def text(self, row: int) -> str:
+        """Return what a text encoder reads: ``label (type, type). description``."""
+        types = ", ".join(self.types(row))
+        named = " ".join(filter(None, [self.labels[row], f"({types})" if types else ""]))
+        return ". ".join(filter(None, [named, self.descriptions[row]]))
+
+    def relation_text(self, row: int) -> str:
+        """Return a relation's label with underscores and camelCase as spaces."""
+        return as_words(self.relation_labels[row])
+
+    # -- other graphs over the same entities ----------------------------------------------------
+
+    def shuffled(self, seed: int) -> KnowledgeGraph:
+        """Return the graph with the tails permuted within each relation: the control.
+
+        Heads keep their relations and each relation keeps its tails, but who goes with whom is
+        chance. A pair that comes up twice is drawn again; what is still double after 20 rounds
+        (a relation with one tail, say) is in the graph once.
+        """
+        random = np.random.default_rng(seed)
+        heads, relations = self.heads.astype(np.int64), self.relations.astype(np.int64)
+        tails = self.tails.astype(np.int64)
+        moving = np.ones(self.num_triples, bool)
+        for _ in range(20):
+            # Doubles are mixed with as many others, or there might be nothing to swap with.
+            moving |= moving[random.permutation(self.num_triples)]
+            tails = permuted_within(relations, tails, moving, random)
+            order = np.lexsort((tails, relations, heads))
+            same = (
+                (np.diff(heads[order]) == 0)
+                & (np.diff(relations[order]) == 0)
+                & (np.diff(tails[order]) == 0)
+            )
+            moving = np.zeros(self.num_triples, bool)
+            moving[order[1:][same]] = True
+            if not moving.any():
+                break
+        return self._with_triples(
+            heads, relations, tails, np.arange(len(heads)), {"shuffled": seed}
+        )
+
+    def select(self, triple_mask: Bool[np.ndarray, "triple"]) -> KnowledgeGraph:
+        """Return the graph with only the triples where the mask is True, and all entities.
+
+        Raises:
+            ValueError: The mask is not one truth value for each triple.
+        """
+        mask = np.asarray(triple_mask)
+        if mask.shape != (self.num_triples,) or mask.dtype != np.bool_:
+            raise ValueError(
+                f"The mask is {mask.dtype} of shape {mask.shape}; it must be bool of shape "
+                f"({self.num_triples},), True for each triple to keep."
+            )
+        kept = np.flatnonzero(mask)
+        columns = (self.heads[kept], self.relations[kept], self.tails[kept])
+        return self._with_triples(*columns, kept, {"selected": len(kept)})
+
+    def _with_triples(
+        self,
+        heads: np.ndarray,
+        relations: np.ndarray,
+        tails: np.ndarray,
+        origin: np.ndarray,
+        how: Mapping[str, Any],
+    ) -> KnowledgeGraph:
+        """Return a graph of other triples; ``origin`` is where each finds its edge attributes."""
+        triples, kept = triple_arrays(heads, relations, tails, len(self), self.num_relations)
+        arrays = {
+            name: array
+            for name, array in self._all_arrays().items()
+            if name not in triples and not name.startswith("edge")
+        }
+        for place, column in enumerate(self.edge_attributes.values()):
+            arrays |= edge_arrays(place, column, origin[kept])
+        source = {**how, "of": self.manifest["source"]}
+        return self._of(arrays | triples, self.manifest["edge_attributes"], source)
+
+    # -- how it shows ---------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return (
+            f"KnowledgeGraph({self.num_entities:,} entities, {self.num_relations:,} relations, "
+            f"{self.num_triples:,} triples)"
+        )
+
+    def _repr_html_(self) -> str:
+        """Show the first triples of the graph in a notebook."""
+        shown = range(min(5, self.num_triples))
+        rows = [
+            (
+                self.labels[int(self.heads[i])],
+                self.relation_text(int(self.relations[i])),
+                self.labels[int(self.tails[i])],
+            )
+            for i in shown
+        ]
+        cells = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in rows
+        )
+        return f"<p><b>{html.escape(repr(self))}</b></p><table>{cells}</table>"
+
+
+def _near(key: str, keys: StringTable) -> str:
+    """Return a hint at keys like this one; in a large graph only its neighbours in order count."""
+    if not isinstance(key, str):
+        return f" Keys are strings, not {type(key).__name__}."
+    place = keys.position(key) if len(keys) > 20_000 else 0
+    around = range(max(0, place - 50), min(len(keys), place + (50 if place else 20_000)))
+    return nearest(key, [keys[row] for row in around])
+
+
+def _reopen(path: str, fingerprint: str) -> KnowledgeGraph:
+    graph = KnowledgeGraph.open(path)
+    if graph.fingerprint != fingerprint:
+        raise DamagedFileError(
+            f"The graph in {path} is not the one that was pickled; it was rebuilt meanwhile. "
+            "Start again from the new one."
+        )
+    return graph

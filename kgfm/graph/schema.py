@@ -1,0 +1,115 @@
+"""Which predicates or columns of a source say how an entity is called, and what it is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from urllib.parse import unquote
+
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+RDFS = "http://www.w3.org/2000/01/rdf-schema#"
+OWL = "http://www.w3.org/2002/07/owl#"
+SKOS = "http://www.w3.org/2004/02/skos/core#"
+FOAF = "http://xmlns.com/foaf/0.1/"
+DCTERMS = "http://purl.org/dc/terms/"
+SCHEMA = ("https://schema.org/", "http://schema.org/")
+
+# In IRIs the scheme is lower case by custom; "Re:Zero" and "Alien: Covenant" are names.
+_IRI = re.compile(r"[a-z][a-z0-9+.-]*:\S+")
+_WORD_BREAK = re.compile(r"[_\s]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+@dataclass(frozen=True)
+class GraphSchema:
+    """How a source names things: predicates (IRIs) or columns, the preferred ones first.
+
+    Args:
+        label: What an entity or a relation is called. The first in the first of the languages is
+            the label; the others become aliases.
+        alias: Other names.
+        description: A sentence or two on it.
+        type: What kind of thing it is; these make types, not triples.
+        language: Tags of the languages to keep, in order of preference; ``""`` is a text without a
+            tag, ``"en"`` also stands for ``en-GB``, ``"*"`` for every language.
+        key: Columns that may hold the key in a table of entities or relations.
+        ignore: Predicates that speak of the vocabulary and become no triples.
+        separator: Stands between several aliases or types in one field of a table.
+    """
+
+    label: tuple[str, ...] = (
+        RDFS + "label",
+        SKOS + "prefLabel",
+        *(base + "name" for base in SCHEMA),
+        FOAF + "name",
+        DCTERMS + "title",
+        "label",
+        "name",
+    )
+    alias: tuple[str, ...] = (
+        SKOS + "altLabel",
+        *(base + "alternateName" for base in SCHEMA),
+        "alias",
+        "aliases",
+    )
+    description: tuple[str, ...] = (
+        *(base + "description" for base in SCHEMA),
+        DCTERMS + "description",
+        SKOS + "definition",
+        RDFS + "comment",
+        "description",
+    )
+    type: tuple[str, ...] = (RDF + "type", "type", "types")
+    language: tuple[str, ...] = ("en", "")
+    key: tuple[str, ...] = ("key", "id", "iri", "uri")
+    ignore: tuple[str, ...] = (
+        RDFS + "domain",
+        RDFS + "range",
+        RDFS + "subPropertyOf",
+        RDFS + "isDefinedBy",
+        OWL + "inverseOf",
+        OWL + "imports",
+    )
+    separator: str = "|"
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "separator":
+                continue
+            if isinstance(value, str):
+                raise TypeError(f"{field.name} is a tuple of strings; write ({value!r},).")
+            object.__setattr__(self, field.name, tuple(value))
+
+    def language_rank(self, tag: str) -> int | None:
+        """Return the place of a language tag in the order of preference; ``None`` if unwanted."""
+        tag = tag.lower()
+        for rank, wanted in enumerate(map(str.lower, self.language)):
+            if wanted in ("*", tag) or (wanted and tag.startswith(wanted + "-")):
+                return rank
+        return None
+
+
+def local_name(key: str) -> str:
+    """Return the last part of an IRI, decoded; another key is its own name; a blank node has none.
+
+    >>> local_name("http://example.org/film#Heat"), local_name("AC/DC"), local_name("_:c14n0")
+    ('Heat', 'AC/DC', '')
+    """
+    if key.startswith("_:"):
+        return ""
+    if not _IRI.fullmatch(key):
+        return key
+    last = re.split(r"[#/:]", key.rstrip("#/:"))[-1]
+    return unquote(last, errors="replace") or key
+
+
+def as_words(name: str) -> str:
+    """Return a name with underscores and camelCase as spaces.
+
+    >>> as_words("directed_by"), as_words("birthPlace"), as_words("hasIMDBRating")
+    ('directed by', 'birth place', 'has IMDB rating')
+    """
+    words = [word for word in _WORD_BREAK.split(name) if word]
+    if len(words) == 1 or "_" in name or " " in name:
+        return " ".join(words)
+    return " ".join(word if len(word) > 1 and word.isupper() else word.lower() for word in words)

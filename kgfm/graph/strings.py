@@ -1,0 +1,97 @@
+"""Many strings in two arrays, so that a table of millions opens at once from disk."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from jaxtyping import Int, Int64, UInt8
+
+
+class StringTable(Sequence[str]):
+    """An immutable list of strings: UTF-8 bytes, and where each string begins.
+
+    Args:
+        offsets: String ``i`` is ``bytes[offsets[i]:offsets[i + 1]]``.
+        bytes: The strings one after the other, in UTF-8.
+    """
+
+    __slots__ = ("bytes", "offsets")
+
+    def __init__(self, offsets: Int64[np.ndarray, "row+1"], bytes: UInt8[np.ndarray, "byte"]):
+        self.offsets = offsets
+        self.bytes = bytes
+
+    @classmethod
+    def from_strings(cls, strings: Iterable[str]) -> StringTable:
+        """Put strings into a table.
+
+        Raises:
+            ValueError: A string holds a lone surrogate, which UTF-8 cannot hold.
+        """
+        strings = list(strings)
+        try:
+            encoded = [string.encode() for string in strings]
+        except UnicodeEncodeError as error:
+            row = next(i for i, string in enumerate(strings) if has_surrogate(string))
+            raise ValueError(
+                f"String {row}, {error.object[:80]!r}, holds a lone surrogate at character "
+                f"{error.start}, which UTF-8 cannot hold; replace or remove it."
+            ) from None
+        offsets = np.zeros(len(encoded) + 1, np.int64)
+        np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), out=offsets[1:])
+        return cls(offsets, np.frombuffer(b"".join(encoded), np.uint8))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> str:  # type: ignore[override]
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"Row {row} of a table of {len(self):,} strings.")
+        return self._encoded(row % len(self)).decode()
+
+    def __iter__(self) -> Iterator[str]:
+        whole, ends = self.bytes.tobytes(), self.offsets.tolist()
+        for start, end in itertools.pairwise(ends):
+            yield whole[start:end].decode()
+
+    def __repr__(self) -> str:
+        shown = ", ".join(repr(self[row]) for row in range(min(3, len(self))))
+        return f"StringTable({len(self):,} strings{': ' if shown else ''}{shown})"
+
+    def _encoded(self, row: int) -> bytes:
+        return self.bytes[self.offsets[row] : self.offsets[row + 1]].tobytes()
+
+    def position(self, string: str) -> int:
+        """Return how many strings of a sorted table come before ``string``, by binary search.
+
+        The order of UTF-8 bytes is the order of code points, so nothing is decoded.
+        """
+        wanted = string.encode("utf-8", "surrogatepass")
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            if self._encoded(middle) < wanted:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def find(self, string: str) -> int:
+        """Return the row of ``string`` in a sorted table, or -1."""
+        row = self.position(string)
+        return row if row < len(self) and self[row] == string else -1
+
+    def take(self, rows: Int[np.ndarray, "row"]) -> StringTable:
+        """Return a table of the strings at ``rows``, in that order."""
+        lengths = np.diff(self.offsets)[rows]
+        offsets = np.zeros(len(lengths) + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        shift = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
+        return StringTable(offsets, self.bytes[shift + np.arange(offsets[-1])])
+
+
+def has_surrogate(string: str) -> bool:
+    """Say whether a string holds half of a surrogate pair, which UTF-8 cannot hold."""
+    return any("\ud800" <= character <= "\udfff" for character in string)

@@ -1,0 +1,59 @@
+"""From named fields to an entity record: what the schema knows by name, and the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kgfm.graph import EntityRecord, GraphSchema
+from kgfm.graph.build import plain
+
+ROLES = ("label", "alias", "description", "type")
+
+
+class RecordMaker:
+    """Sorts the fields of rows and nodes into label, aliases, description, types and attributes.
+
+    Names of fields count whatever their case. Several labels give the preferred one and aliases.
+    """
+
+    def __init__(self, schema: GraphSchema) -> None:
+        self._separator = schema.separator
+        self._role = {
+            name.casefold(): (role, rank)
+            for role in ROLES
+            for rank, name in reversed(list(enumerate(getattr(schema, role))))
+        }
+
+    def knows(self, name: str) -> bool:
+        """Say whether a field is a label, an alias, a description or a type."""
+        return name.casefold() in self._role
+
+    def __call__(self, key: str, fields: Mapping[str, Any]) -> EntityRecord:
+        """Return the record of the entity ``key``."""
+        found: dict[str, list[tuple[int, str]]] = {role: [] for role in ROLES}
+        attributes: dict[str, Any] = {}
+        for name, value in fields.items():
+            role, rank = self._role.get(str(name).casefold(), ("", 0))
+            if role:
+                found[role] += [(rank, text) for text in self._texts(value, role)]
+            else:
+                attributes[str(name)] = value
+        in_order = {role: [text for _, text in sorted(found[role])] for role in ROLES}
+        labels = in_order["label"] or [""]
+        descriptions = in_order["description"] or [""]
+        return EntityRecord(
+            key,
+            labels[0],
+            (*labels[1:], *in_order["alias"]),
+            descriptions[0],
+            in_order["type"],
+            attributes,
+        )
+
+    def _texts(self, value: Any, role: str) -> Iterable[str]:
+        value = plain(value)
+        if isinstance(value, str) and role in ("alias", "type"):
+            value = [part.strip() for part in value.split(self._separator)]
+        values = value if isinstance(value, list) else [value]
+        return [str(one) for one in values if one is not None and one != ""]
