@@ -11,9 +11,9 @@ import json
 import math
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Int, Int32, Int64, Shaped
@@ -22,6 +22,7 @@ from kgfm.graph.schema import local_name
 from kgfm.graph.strings import StringTable, has_surrogate
 
 Arrays = dict[str, np.ndarray]
+T = TypeVar("T")
 _CHUNK = 1 << 16
 
 
@@ -170,6 +171,16 @@ class GraphBuilder:
         self._triples: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._edge_columns: dict[str, list[Any]] = {}
         self._num_given = 0
+
+    @property
+    def entity_keys(self) -> KeysView[str]:
+        """Keys of the entities so far."""
+        return self._entities.keys()
+
+    @property
+    def relation_keys(self) -> KeysView[str]:
+        """Keys of the relations so far."""
+        return self._relations.keys()
 
     def add_entity(self, record: EntityRecord) -> None:
         """Add an entity; of two records with one key the later one only adds."""
@@ -386,7 +397,7 @@ def _warn_of_missing_labels(keys: list[str], labelled: Shaped[np.ndarray, "entit
     )
 
 
-def in_chunks(triples: Iterable[Sequence[str]]) -> Iterable[list[Sequence[str]]]:
+def in_chunks(triples: Iterable[T]) -> Iterator[list[T]]:
     """Cut a stream into lists of a size that keeps memory low and the loops in C."""
     stream = iter(triples)
     while chunk := list(itertools.islice(stream, _CHUNK)):

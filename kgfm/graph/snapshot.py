@@ -29,10 +29,10 @@ class MappedArrays(dict[str, np.ndarray]):
         path = file_path(self._folder, self._manifest, f"{name}.npy")
         try:
             # A plain view: slicing a np.memmap costs several times more.
-            array = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+            mapped: np.memmap = np.load(path, mmap_mode="r", allow_pickle=False)
         except (ValueError, OSError, EOFError) as error:
             raise DamagedFileError(f"{path} is damaged ({error}); build the graph anew.") from None
-        self[name] = array
+        array = self[name] = mapped.view(np.ndarray)
         return array
 
 
