@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
-from jaxtyping import Int, Int32, Int64, Shaped
+from jaxtyping import Bool, Int, Int32, Int64, Shaped
 
 from kgfm.graph.schema import local_name
 from kgfm.graph.strings import StringTable, has_surrogate
@@ -74,6 +74,13 @@ def order_of(*columns: Int[np.ndarray, "row"]) -> Int64[np.ndarray, "row"]:
     return np.argsort(packed, kind="stable")
 
 
+def repeats(*columns: Int[np.ndarray, "row"]) -> Bool[np.ndarray, "row"]:
+    """Return where a row is the same as the one before it."""
+    same = np.zeros(len(columns[0]), bool)
+    same[1:] = np.logical_and.reduce([column[1:] == column[:-1] for column in columns])
+    return same
+
+
 def indptr_of(rows: Int[np.ndarray, "item"], size: int) -> Int64[np.ndarray, "row+1"]:
     """Return where each row begins among items that are sorted by row."""
     indptr = np.zeros(size + 1, np.int64)
@@ -119,23 +126,10 @@ def triple_arrays(
     """
     kept = order_of(heads, relations, tails, *ties)
     heads, relations, tails = heads[kept], relations[kept], tails[kept]
-    new = np.ones(len(kept), bool)
-    new[1:] = (np.diff(heads) != 0) | (np.diff(relations) != 0) | (np.diff(tails) != 0)
+    new = ~repeats(heads, relations, tails)
     heads, relations, tails = (column[new].astype(np.int32) for column in (heads, relations, tails))
     arrays = {"heads": heads, "relations": relations, "tails": tails}
     return arrays | adjacency(heads, relations, tails, num_entities, num_relations), kept[new]
-
-
-def permuted_within(
-    relations: np.ndarray, tails: np.ndarray, moving: np.ndarray, random: np.random.Generator
-) -> np.ndarray:
-    """Return the tails, the moving ones permuted within their relation."""
-    places = np.flatnonzero(moving)
-    places = places[np.argsort(relations[places], kind="stable")]
-    chance = np.lexsort((random.random(len(places)), relations[places]))
-    permuted = tails.copy()
-    permuted[places] = tails[places[chance]]
-    return permuted
 
 
 def table_arrays(name: str, table: StringTable) -> Arrays:

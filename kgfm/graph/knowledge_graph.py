@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int32, Int64
+from jaxtyping import Bool, Int64
 
+from kgfm.graph.arrays import GraphArrays
 from kgfm.graph.build import (
     Arrays,
     EntityRecord,
     GraphBuilder,
     edge_arrays,
     in_chunks,
-    permuted_within,
     triple_arrays,
 )
+from kgfm.graph.control import shuffled_tails
 from kgfm.graph.schema import GraphSchema, as_words
 from kgfm.graph.snapshot import (
     FORMAT,
@@ -35,26 +36,13 @@ from kgfm.registry import nearest
 from kgfm.storage import DamagedFileError
 
 
-class KnowledgeGraph:
+class KnowledgeGraph(GraphArrays):
     """Entities, relations and triples with their names, as arrays that are never changed.
 
     Entities and relations are numbered in the order of their keys, triples stand in the order
     (head, relation, tail), none twice. Make one with :meth:`from_rdf`, :meth:`from_tables`,
     :meth:`from_networkx`, :meth:`from_records` or :meth:`open`.
-
-    Attributes:
-        path: The folder that it was opened from; ``None`` for a graph in memory.
-        manifest: Format, counts, source and (from a folder) the files with their hashes.
     """
-
-    def __init__(self, arrays: Arrays, manifest: Mapping[str, Any], path: Path | None = None):
-        self._arrays = arrays
-        self.manifest = dict(manifest)
-        self.path = path
-        counts = self.manifest["counts"]
-        self.num_entities: int = counts["entities"]
-        self.num_relations: int = counts["relations"]
-        self.num_triples: int = counts["triples"]
 
     # -- doors: each opens its room when it is used ---------------------------------------------
 
@@ -192,95 +180,6 @@ class KnowledgeGraph:
     def __reduce__(self) -> tuple[Callable[..., KnowledgeGraph], tuple[str, str]]:
         return _reopen, (str(self.path or self._temporary), self.fingerprint)
 
-    # -- arrays ---------------------------------------------------------------------------------
-
-    def _table(self, name: str) -> StringTable:
-        return StringTable(self._arrays[f"{name}.offsets"], self._arrays[f"{name}.bytes"])
-
-    @cached_property
-    def keys(self) -> StringTable:
-        """Keys of the entities, sorted by code point; an entity's row is its place here."""
-        return self._table("keys")
-
-    @cached_property
-    def labels(self) -> StringTable:
-        """Label of each entity, or the local name of its key where it has none."""
-        return self._table("labels")
-
-    @cached_property
-    def descriptions(self) -> StringTable:
-        """Description of each entity, ``""`` where it has none."""
-        return self._table("descriptions")
-
-    @cached_property
-    def relation_keys(self) -> StringTable:
-        """Keys of the relations, sorted by code point."""
-        return self._table("relation_keys")
-
-    @cached_property
-    def relation_labels(self) -> StringTable:
-        """Label of each relation, or the local name of its key where it has none."""
-        return self._table("relation_labels")
-
-    @cached_property
-    def labelled(self) -> Bool[np.ndarray, "entity"]:
-        """True where the source gave a label."""
-        return self._arrays["labelled"]
-
-    @cached_property
-    def heads(self) -> Int32[np.ndarray, "triple"]:
-        """Row of each triple's head."""
-        return self._arrays["heads"]
-
-    @cached_property
-    def relations(self) -> Int32[np.ndarray, "triple"]:
-        """Row of each triple's relation."""
-        return self._arrays["relations"]
-
-    @cached_property
-    def tails(self) -> Int32[np.ndarray, "triple"]:
-        """Row of each triple's tail."""
-        return self._arrays["tails"]
-
-    @cached_property
-    def out_indptr(self) -> Int64[np.ndarray, "entity+1"]:
-        """Triples of head ``i`` are ``out_indptr[i]:out_indptr[i + 1]``."""
-        return self._arrays["out_indptr"]
-
-    @cached_property
-    def neighbour_indptr(self) -> Int64[np.ndarray, "entity+1"]:
-        """Neighbours of entity ``i``, in both directions, are between ``i`` and ``i + 1`` here.
-
-        Each row is in the fan-out order: degree of the neighbour, relation key, out before in,
-        neighbour key; lowest first.
-        """
-        return self._arrays["neighbour_indptr"]
-
-    @cached_property
-    def neighbour_entity(self) -> Int32[np.ndarray, "2*triple"]:
-        """Row of each neighbour."""
-        return self._arrays["neighbour_entity"]
-
-    @cached_property
-    def neighbour_relation(self) -> Int32[np.ndarray, "2*triple"]:
-        """Relation to each neighbour; plus ``num_relations`` where the neighbour is the head."""
-        return self._arrays["neighbour_relation"]
-
-    @cached_property
-    def degree(self) -> Int32[np.ndarray, "entity"]:
-        """Number of triples in which an entity is the head, plus those in which it is the tail."""
-        return self._arrays["degree"]
-
-    @cached_property
-    def edge_attributes(self) -> dict[str, np.ndarray | StringTable]:
-        """Columns by triple: numbers (NaN where missing), truth values, or strings."""
-        columns: dict[str, np.ndarray | StringTable] = {}
-        files = self.manifest.get("files", {})
-        for place, name in enumerate(self.manifest["edge_attributes"]):
-            plain = f"edge{place}" in self._arrays or f"edge{place}.npy" in files
-            columns[name] = self._arrays[f"edge{place}"] if plain else self._table(f"edge{place}")
-        return columns
-
     # -- one entity or relation -----------------------------------------------------------------
 
     def __len__(self) -> int:
@@ -334,24 +233,6 @@ class KnowledgeGraph:
         label = self.labels[row]
         return (label,) * bool(label) + tuple(aliases[place] for place in range(start, end))
 
-    @cached_property
-    def alias_indptr(self) -> Int64[np.ndarray, "entity+1"]:
-        """Number of aliases before each entity's."""
-        return self._arrays["aliases.indptr"]
-
-    @cached_property
-    def type_indptr(self) -> Int64[np.ndarray, "entity+1"]:
-        """Number of types before each entity's."""
-        return self._arrays["types.indptr"]
-
-    @cached_property
-    def _aliases(self) -> StringTable:
-        return self._table("aliases")
-
-    @cached_property
-    def _type_names(self) -> list[str]:
-        return list(self._table("type_names"))
-
     def types(self, row: int) -> tuple[str, ...]:
         """Return the names of an entity's types."""
         start, end = self.type_indptr[row : row + 2].tolist()
@@ -361,10 +242,6 @@ class KnowledgeGraph:
         """Return the literal attributes of an entity: numbers, truth values, strings, lists."""
         text = self._attributes[row]
         return dict(json.loads(text)) if text else {}
-
-    @cached_property
-    def _attributes(self) -> StringTable:
-        return self._table("attributes")
 
     def text(self, row: int) -> str:
         """Return what a text encoder reads: ``label (type, type). description``."""
@@ -382,30 +259,13 @@ class KnowledgeGraph:
         """Return the graph with the tails permuted within each relation: the control.
 
         Heads keep their relations and each relation keeps its tails, but who goes with whom is
-        chance. A pair that comes up twice is drawn again; what is still double after 20 rounds
-        (a relation with one tail, say) is in the graph once.
+        chance. A triple that comes up twice is drawn again; the few that are still double after
+        some rounds are in the graph once.
         """
-        random = np.random.default_rng(seed)
-        heads, relations = self.heads.astype(np.int64), self.relations.astype(np.int64)
-        tails = self.tails.astype(np.int64)
-        moving = np.ones(self.num_triples, bool)
-        for _ in range(20):
-            # Doubles are mixed with as many others, or there might be nothing to swap with.
-            moving |= moving[random.permutation(self.num_triples)]
-            tails = permuted_within(relations, tails, moving, random)
-            order = np.lexsort((tails, relations, heads))
-            same = (
-                (np.diff(heads[order]) == 0)
-                & (np.diff(relations[order]) == 0)
-                & (np.diff(tails[order]) == 0)
-            )
-            moving = np.zeros(self.num_triples, bool)
-            moving[order[1:][same]] = True
-            if not moving.any():
-                break
-        return self._with_triples(
-            heads, relations, tails, np.arange(len(heads)), {"shuffled": seed}
-        )
+        columns = (self.heads.astype(np.int64), self.relations.astype(np.int64))
+        tails = shuffled_tails(*columns, self.tails.astype(np.int64), seed)
+        origin = np.arange(self.num_triples)
+        return self._with_triples(*columns, tails, origin, {"shuffled": seed})
 
     def select(self, triple_mask: Bool[np.ndarray, "triple"]) -> KnowledgeGraph:
         """Return the graph with only the triples where the mask is True, and all entities.

@@ -1,0 +1,141 @@
+"""What a graph is made of, each part by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int32, Int64
+
+from kgfm.graph.build import Arrays
+from kgfm.graph.strings import StringTable
+
+
+class GraphArrays:
+    """The arrays and string tables of a graph; each is read from disk when it is first asked for.
+
+    Attributes:
+        path: The folder that it was opened from; ``None`` for a graph in memory.
+        manifest: Format, counts, source and (from a folder) the files with their hashes.
+    """
+
+    def __init__(self, arrays: Arrays, manifest: Mapping[str, Any], path: Path | None = None):
+        self._arrays = arrays
+        self.manifest = dict(manifest)
+        self.path = path
+        counts = self.manifest["counts"]
+        self.num_entities: int = counts["entities"]
+        self.num_relations: int = counts["relations"]
+        self.num_triples: int = counts["triples"]
+
+    def _table(self, name: str) -> StringTable:
+        return StringTable(self._arrays[f"{name}.offsets"], self._arrays[f"{name}.bytes"])
+
+    @cached_property
+    def keys(self) -> StringTable:
+        """Keys of the entities, sorted by code point; an entity's row is its place here."""
+        return self._table("keys")
+
+    @cached_property
+    def labels(self) -> StringTable:
+        """Label of each entity, or the local name of its key where it has none."""
+        return self._table("labels")
+
+    @cached_property
+    def descriptions(self) -> StringTable:
+        """Description of each entity, ``""`` where it has none."""
+        return self._table("descriptions")
+
+    @cached_property
+    def relation_keys(self) -> StringTable:
+        """Keys of the relations, sorted by code point."""
+        return self._table("relation_keys")
+
+    @cached_property
+    def relation_labels(self) -> StringTable:
+        """Label of each relation, or the local name of its key where it has none."""
+        return self._table("relation_labels")
+
+    @cached_property
+    def labelled(self) -> Bool[np.ndarray, "entity"]:
+        """True where the source gave a label."""
+        return self._arrays["labelled"]
+
+    @cached_property
+    def heads(self) -> Int32[np.ndarray, "triple"]:
+        """Row of each triple's head."""
+        return self._arrays["heads"]
+
+    @cached_property
+    def relations(self) -> Int32[np.ndarray, "triple"]:
+        """Row of each triple's relation."""
+        return self._arrays["relations"]
+
+    @cached_property
+    def tails(self) -> Int32[np.ndarray, "triple"]:
+        """Row of each triple's tail."""
+        return self._arrays["tails"]
+
+    @cached_property
+    def out_indptr(self) -> Int64[np.ndarray, "entity+1"]:
+        """Triples of head ``i`` are ``out_indptr[i]:out_indptr[i + 1]``."""
+        return self._arrays["out_indptr"]
+
+    @cached_property
+    def neighbour_indptr(self) -> Int64[np.ndarray, "entity+1"]:
+        """Neighbours of entity ``i``, in both directions, are between ``i`` and ``i + 1`` here.
+
+        Each row is in the fan-out order: degree of the neighbour, relation key, out before in,
+        neighbour key; lowest first.
+        """
+        return self._arrays["neighbour_indptr"]
+
+    @cached_property
+    def neighbour_entity(self) -> Int32[np.ndarray, "2*triple"]:
+        """Row of each neighbour."""
+        return self._arrays["neighbour_entity"]
+
+    @cached_property
+    def neighbour_relation(self) -> Int32[np.ndarray, "2*triple"]:
+        """Relation to each neighbour; plus ``num_relations`` where the neighbour is the head."""
+        return self._arrays["neighbour_relation"]
+
+    @cached_property
+    def degree(self) -> Int32[np.ndarray, "entity"]:
+        """Number of triples in which an entity is the head, plus those in which it is the tail."""
+        return self._arrays["degree"]
+
+    @cached_property
+    def edge_attributes(self) -> dict[str, np.ndarray | StringTable]:
+        """Columns by triple: numbers (NaN where missing), truth values, or strings."""
+        columns: dict[str, np.ndarray | StringTable] = {}
+        files = self.manifest.get("files", {})
+        for place, name in enumerate(self.manifest["edge_attributes"]):
+            plain = f"edge{place}" in self._arrays or f"edge{place}.npy" in files
+            columns[name] = self._arrays[f"edge{place}"] if plain else self._table(f"edge{place}")
+        return columns
+
+    @cached_property
+    def alias_indptr(self) -> Int64[np.ndarray, "entity+1"]:
+        """Number of aliases before each entity's."""
+        return self._arrays["aliases.indptr"]
+
+    @cached_property
+    def type_indptr(self) -> Int64[np.ndarray, "entity+1"]:
+        """Number of types before each entity's."""
+        return self._arrays["types.indptr"]
+
+    @cached_property
+    def _aliases(self) -> StringTable:
+        return self._table("aliases")
+
+    @cached_property
+    def _type_names(self) -> list[str]:
+        return list(self._table("type_names"))
+
+    @cached_property
+    def _attributes(self) -> StringTable:
+        return self._table("attributes")
