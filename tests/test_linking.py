@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 
+import jaxtyping
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -58,6 +59,12 @@ def linker() -> Linker:
 
 def found(mentions: list[Mention]) -> list[tuple[str, str | None]]:
     return [(mention.text, mention.entity) for mention in mentions]
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a wrong type through to the code, as outside of tests."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 EAGER = Linker(GRAPH, guard=False, min_score=0, keep_nil=True)
@@ -162,6 +169,7 @@ def test_short_mentions_can_be_left_out(graph: KnowledgeGraph) -> None:
     assert found(Linker(graph, min_length=3)("8½ Heat $")) == [("Heat", "film/heat")]
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("wrong", [None, 3, b"Heat"])
 def test_what_is_no_text_is_refused_by_its_index(linker: Linker, wrong: object) -> None:
     with pytest.raises(TypeError, match="Text 1 is"):

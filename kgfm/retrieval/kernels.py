@@ -10,6 +10,7 @@ cache of the processor) and is emptied node by node, so that its size costs noth
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ SEARCH = 32
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile with numba; the machine code is kept on disk where there is a place for it."""
+    function = inspect.unwrap(function)  # tests wrap every function in a type checker
     try:
         return njit(cache=True, nogil=True)(function)
     except RuntimeError:  # numba found no folder that it may write to

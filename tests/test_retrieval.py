@@ -1,0 +1,290 @@
+"""Retrieval by hops: against networkx where uncapped, against the written rule where capped."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import networkx
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from kgfm.graph import KnowledgeGraph
+from kgfm.retrieval import RETRIEVERS, HopRetriever
+from kgfm.types import Mention, Subgraph
+
+RELATIONS = ("a", "b", "c")
+ALL = 10**9  # a budget that nothing here reaches
+
+
+def graph_of(edges: Sequence[tuple[int, int, int]], num_entities: int = 12) -> KnowledgeGraph:
+    return KnowledgeGraph.from_records(
+        [{"key": f"e{row:06}"} for row in range(num_entities)],
+        [(f"e{head:06}", RELATIONS[r], f"e{tail:06}") for head, r, tail in edges],
+        relations={relation: relation for relation in RELATIONS},
+    )
+
+
+edges = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 2), st.integers(0, 11)), max_size=40)
+loops = [(11, relation, 11) for relation in range(3)]  # so that every graph has all relations
+graphs = edges.map(lambda drawn: graph_of([*drawn, *loops]))
+some_seeds = st.lists(st.integers(0, 11), max_size=4)
+hop_counts = st.integers(0, 4)
+caps = st.fixed_dictionaries(
+    {
+        "hops": hop_counts,
+        "budget": st.integers(1, 13),
+        "fan_out": st.none() | st.integers(1, 4),
+        "hide_from_seed": st.sets(st.sampled_from(RELATIONS)).map(sorted),
+    }
+)
+
+
+def one(retriever: HopRetriever, seeds: Sequence[int]) -> Subgraph:
+    return retriever.retrieve([np.array(seeds, np.int64)])[0]
+
+
+def triples(subgraph: Subgraph) -> list[tuple[int, int, int]]:
+    heads, tails = subgraph.nodes[subgraph.edge_index]
+    return list(zip(heads.tolist(), subgraph.edge_type.tolist(), tails.tolist(), strict=True))
+
+
+def everything(subgraph: Subgraph) -> tuple[Any, ...]:
+    return subgraph.nodes.tolist(), subgraph.hops.tolist(), triples(subgraph)
+
+
+def by_the_rule(
+    graph: KnowledgeGraph,
+    seeds: Sequence[int],
+    *,
+    hops: int,
+    budget: int,
+    fan_out: int | None,
+    hide_from_seed: Sequence[str],
+) -> tuple[Any, ...]:
+    """The rule of :class:`HopRetriever`, word by word, without a thought of speed."""
+    hidden = {graph.relation_row(key) for key in hide_from_seed}
+    distance = dict.fromkeys(list(dict.fromkeys(seeds))[:budget], 0)
+
+    def is_shown(relation: int, *ends: int) -> bool:
+        return relation not in hidden or all(distance.get(end) != 0 for end in ends)
+
+    def row(entity: int) -> list[int]:
+        place = slice(*graph.neighbour_indptr[entity : entity + 2])
+        neighbours = graph.neighbour_entity[place].tolist()
+        relations = (graph.neighbour_relation[place] % graph.num_relations).tolist()
+        entries = zip(neighbours, relations, strict=True)
+        return [other for other, r in entries if is_shown(r, entity, other)][:fan_out]
+
+    for hop in range(1, hops + 1):
+        rows = [row(entity) for entity, met in distance.items() if met == hop - 1]
+        for turn in range(max(map(len, rows), default=0)):
+            for entries in rows:
+                if turn < len(entries) and len(distance) < budget:
+                    distance.setdefault(entries[turn], hop)
+    columns = graph.heads.tolist(), graph.relations.tolist(), graph.tails.tolist()
+    shown = [
+        (head, relation, tail)
+        for head, relation, tail in zip(*columns, strict=True)
+        if head in distance and tail in distance and is_shown(relation, head, tail)
+    ]
+    return list(distance), list(distance.values()), shown
+
+
+@given(graphs, some_seeds, hop_counts)
+@example(graph_of([(0, 0, 0), (0, 1, 1), (1, 0, 0), (1, 2, 2)]), [0], 1)
+def test_without_caps_it_is_the_ego_graph_of_networkx(
+    graph: KnowledgeGraph, seeds: list[int], hops: int
+) -> None:
+    whole = networkx.MultiDiGraph()
+    whole.add_nodes_from(range(graph.num_entities))
+    for head, relation, tail in zip(graph.heads, graph.relations, graph.tails, strict=True):
+        whole.add_edge(int(head), int(tail), key=int(relation))
+    egos = [networkx.ego_graph(whole, seed, hops, undirected=True) for seed in seeds]
+    nodes = {node for ego in egos for node in ego}
+    distance = networkx.multi_source_dijkstra_path_length(
+        whole.to_undirected(), set(seeds), hops, weight=None
+    ) if seeds else {}  # fmt: skip
+
+    subgraph = one(HopRetriever(graph, hops=hops, budget=ALL, fan_out=None), seeds)
+    assert set(subgraph.nodes.tolist()) == nodes
+    assert len(subgraph.nodes) == len(nodes)
+    induced = whole.subgraph(nodes)
+    assert sorted(triples(subgraph)) == sorted((h, r, t) for h, t, r in induced.edges(keys=True))
+    assert dict(zip(subgraph.nodes.tolist(), subgraph.hops.tolist(), strict=True)) == distance
+
+
+@given(graphs, some_seeds, caps)
+def test_with_caps_it_is_the_written_rule(
+    graph: KnowledgeGraph, seeds: list[int], arguments: dict[str, Any]
+) -> None:
+    subgraph = one(HopRetriever(graph, **arguments), seeds)
+    assert everything(subgraph) == by_the_rule(graph, seeds, **arguments)
+
+
+@given(graphs, some_seeds, caps)
+def test_caps_only_take_away(
+    graph: KnowledgeGraph, seeds: list[int], arguments: dict[str, Any]
+) -> None:
+    capped = one(HopRetriever(graph, **arguments), seeds)
+    whole = one(HopRetriever(graph, **{**arguments, "budget": ALL, "fan_out": None}), seeds)
+    assert len(capped.nodes) <= arguments["budget"]
+    assert set(capped.nodes.tolist()) <= set(whole.nodes.tolist())
+    if len(set(seeds)) <= arguments["budget"]:
+        assert capped.num_seeds == len(set(seeds))
+        assert set(triples(capped)) <= set(triples(whole))
+
+
+@given(graphs, some_seeds, caps)
+def test_hidden_relations_never_touch_a_seed(
+    graph: KnowledgeGraph, seeds: list[int], arguments: dict[str, Any]
+) -> None:
+    subgraph = one(HopRetriever(graph, **arguments), seeds)
+    hidden = {RELATIONS.index(key) for key in arguments["hide_from_seed"]}
+    for head, relation, tail in triples(subgraph):
+        assert relation not in hidden or not {head, tail} & set(seeds)
+
+
+@pytest.mark.parametrize("name", RETRIEVERS)
+@given(graphs, st.lists(some_seeds, max_size=6))
+def test_one_by_one_is_all_together(
+    name: str, graph: KnowledgeGraph, batch: list[list[int]]
+) -> None:
+    retriever = RETRIEVERS[name](graph)
+    together = retriever.retrieve([np.array(seeds, np.int64) for seeds in batch])
+    alone = [retriever.retrieve([np.array(seeds, np.int64)])[0] for seeds in batch]
+    assert list(map(everything, together)) == list(map(everything, alone))
+
+
+@pytest.mark.parametrize("name", RETRIEVERS)
+def test_a_text_without_seeds_has_an_empty_subgraph(name: str) -> None:
+    retriever = RETRIEVERS[name](graph_of([(0, 0, 1)]))
+    empty, full = retriever.retrieve([np.array([]), np.array([0])])
+    assert everything(empty) == ([], [], [])
+    assert len(full.nodes) == 2
+    assert retriever.retrieve([]) == []
+    assert everything(retriever([])) == ([], [], [])
+
+
+def test_an_empty_graph_gives_empty_subgraphs() -> None:
+    graph = KnowledgeGraph.from_records([], [])
+    assert everything(one(HopRetriever(graph), [])) == ([], [], [])
+
+
+def test_mentions_give_the_seeds_in_the_order_of_the_text() -> None:
+    graph = graph_of([(0, 0, 1), (1, 0, 2)])
+    mentions = [
+        Mention(0, 1, "x", "e000002"),
+        Mention(2, 3, "y", None),
+        Mention(4, 5, "z", "e000000"),
+    ]
+    assert HopRetriever(graph, hops=0)(mentions).nodes.tolist() == [2, 0]
+
+
+def hub(size: int) -> KnowledgeGraph:
+    """Entity 0 leads to all others by two relations; each other leads on to the next one."""
+    out = [(0, relation, tail) for relation in (0, 1) for tail in range(1, size)]
+    return graph_of([*out, *((row, 2, row + 1) for row in range(1, size - 1))], size)
+
+
+def test_a_hub_of_a_hundred_thousand_neighbours_gives_no_more_than_the_budget() -> None:
+    graph = hub(100_001)
+    arguments = {"hops": 2, "budget": 50, "fan_out": 16, "hide_from_seed": []}
+    for seeds in ([0], [77_777], [5, 99_999]):
+        subgraph = one(HopRetriever(graph, **arguments), seeds)
+        assert everything(subgraph) == by_the_rule(graph, seeds, **arguments)
+    assert len(one(HopRetriever(graph, fan_out=None, budget=ALL), [9]).nodes) == 100_001
+
+
+@pytest.mark.parametrize("hide", [[], ["a"], ["a", "b"]])
+def test_long_rows_give_the_same_edges_searched_or_read(hide: list[str]) -> None:
+    graph = hub(3_000)
+    arguments = {"hops": 1, "budget": 20, "fan_out": 9, "hide_from_seed": hide}
+    for seeds in ([0], [0, 17, 2_999, 1], [4, 5, 6]):
+        subgraph = one(HopRetriever(graph, **arguments), seeds)
+        assert everything(subgraph) == by_the_rule(graph, seeds, **arguments)
+
+
+def test_several_seeds_share_the_budget() -> None:
+    graph = graph_of([(seed, 0, 10 * seed + i) for seed in (1, 2, 3) for i in range(10)], 40)
+    nodes = one(HopRetriever(graph, hops=1, budget=12), [1, 2, 3]).nodes[3:]
+    assert np.bincount(nodes // 10, minlength=4)[1:].tolist() == [3, 3, 3]
+
+
+def test_a_snapshot_on_disk_gives_what_the_graph_in_memory_gives(tmp_path: Path) -> None:
+    from kgfm.retrieval.kernels import cut
+
+    graph = graph_of([(0, 0, 1), (1, 1, 2), (2, 2, 0), (5, 0, 5)])
+    saved = graph.save(tmp_path / "graph")
+    expected = everything(one(HopRetriever(graph), [0, 5]))
+    compiled = len(cut.signatures)
+    assert everything(one(HopRetriever(saved), [0, 5])) == expected
+    copy = pickle.loads(pickle.dumps(HopRetriever(saved, hops=1)))
+    assert everything(one(copy, [0, 5])) == everything(one(HopRetriever(graph, hops=1), [0, 5]))
+    assert len(cut.signatures) == compiled
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"hops": -1}, "hops is at least 0, got -1"),
+        ({"budget": 0}, "budget is at least 1, got 0"),
+        ({"fan_out": 0}, "fan_out is at least 1, got 0"),
+    ],
+)
+def test_arguments_out_of_range_are_refused(wrong: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        HopRetriever(graph_of([]), **wrong)  # type: ignore[arg-type]
+
+
+def test_an_unknown_relation_is_refused_with_the_nearest() -> None:
+    graph = KnowledgeGraph.from_records([], [("x", "has_genre", "y")])
+    with pytest.raises(KeyError, match="Did you mean 'has_genre'"):
+        HopRetriever(graph, hide_from_seed=["has_gener"])
+    with pytest.raises(TypeError, match=r"write \['has_genre'\]"):
+        HopRetriever(graph, hide_from_seed="has_genre")
+
+
+def test_seeds_that_are_no_rows_are_refused() -> None:
+    retriever = HopRetriever(graph_of([]))
+    with pytest.raises(IndexError, match="text 1 run from 3 to 12"):
+        retriever.retrieve([np.array([0]), np.array([3, 12])])
+    with pytest.raises(IndexError, match="text 0 run from -1"):
+        one(retriever, [-1])
+    with pytest.raises(TypeError, match="flat array of rows"):
+        retriever.retrieve([np.array(["e000001"])])
+
+
+def test_the_configuration_builds_an_equal_retriever() -> None:
+    graph = graph_of([(0, 0, 1)])
+    retriever = HopRetriever(graph, hops=1, hide_from_seed=("a",))
+    assert HopRetriever(graph, **retriever.config()).config() == retriever.config()
+    assert "hide_from_seed=['a']" in repr(retriever)
+
+
+@pytest.mark.slow
+def test_kernels_work_where_numba_can_write_no_cache(tmp_path: Path) -> None:
+    code = (
+        "import numba.core.caching as caching\n"
+        "caching.CacheImpl._locator_classes = []\n"
+        "from kgfm.graph import KnowledgeGraph\n"
+        "from kgfm.retrieval import HopRetriever\n"
+        "graph = KnowledgeGraph.from_records([], [('x', 'r', 'y')])\n"
+        "print(HopRetriever(graph).retrieve([graph.rows(['x'])]))\n"
+    )
+    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": path},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "[Subgraph(2 nodes, 1 edges, 1 seeds)]\n", done.stderr
