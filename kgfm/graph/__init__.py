@@ -1,8 +1,9 @@
 """KnowledgeGraph: entities, relations and triples as an immutable, memory-mapped snapshot."""
 
-from kgfm.graph.build import EntityRecord, GraphBuilder
+from kgfm.graph.build import GraphBuilder
 from kgfm.graph.describe import describe
 from kgfm.graph.knowledge_graph import KnowledgeGraph
+from kgfm.graph.records import EntityRecord
 from kgfm.graph.schema import GraphSchema, local_name
 from kgfm.graph.strings import StringTable
 

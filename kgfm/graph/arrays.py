@@ -80,12 +80,12 @@ class GraphArrays:
         return self._arrays["tails"]
 
     @cached_property
-    def out_indptr(self) -> Int64[np.ndarray, "entity+1"]:
+    def out_indptr(self) -> Int64[np.ndarray, "boundary"]:
         """Triples of head ``i`` are ``out_indptr[i]:out_indptr[i + 1]``."""
         return self._arrays["out_indptr"]
 
     @cached_property
-    def neighbour_indptr(self) -> Int64[np.ndarray, "entity+1"]:
+    def neighbour_indptr(self) -> Int64[np.ndarray, "boundary"]:
         """Neighbours of entity ``i``, in both directions, are between ``i`` and ``i + 1`` here.
 
         Each row is in the fan-out order: degree of the neighbour, relation key, out before in,
@@ -94,12 +94,12 @@ class GraphArrays:
         return self._arrays["neighbour_indptr"]
 
     @cached_property
-    def neighbour_entity(self) -> Int32[np.ndarray, "2*triple"]:
+    def neighbour_entity(self) -> Int32[np.ndarray, "neighbour"]:
         """Row of each neighbour."""
         return self._arrays["neighbour_entity"]
 
     @cached_property
-    def neighbour_relation(self) -> Int32[np.ndarray, "2*triple"]:
+    def neighbour_relation(self) -> Int32[np.ndarray, "neighbour"]:
         """Relation to each neighbour; plus ``num_relations`` where the neighbour is the head."""
         return self._arrays["neighbour_relation"]
 
@@ -119,12 +119,12 @@ class GraphArrays:
         return columns
 
     @cached_property
-    def alias_indptr(self) -> Int64[np.ndarray, "entity+1"]:
+    def alias_indptr(self) -> Int64[np.ndarray, "boundary"]:
         """Number of aliases before each entity's."""
         return self._arrays["aliases.indptr"]
 
     @cached_property
-    def type_indptr(self) -> Int64[np.ndarray, "entity+1"]:
+    def type_indptr(self) -> Int64[np.ndarray, "boundary"]:
         """Number of types before each entity's."""
         return self._arrays["types.indptr"]
 

@@ -12,50 +12,18 @@ import math
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Int, Int32, Int64, Shaped
 
+from kgfm.graph.records import EntityRecord, as_json, merged, plain
 from kgfm.graph.schema import local_name
 from kgfm.graph.strings import StringTable, has_surrogate
 
 Arrays = dict[str, np.ndarray]
 T = TypeVar("T")
 _CHUNK = 1 << 16
-
-
-@dataclass(slots=True)
-class EntityRecord:
-    """What a store knows about one entity; everything but the key may be missing."""
-
-    key: str
-    label: str = ""
-    aliases: Iterable[str] = ()
-    description: str = ""
-    types: Iterable[str] = ()
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON can hold it: str, int, finite float, bool, or a sorted list of these.
-
-    ``None`` and NaN mean that there is no value, and give ``None``.
-    """
-    if hasattr(value, "item") and not isinstance(value, (str, bytes)):
-        value = value.tolist() if getattr(value, "ndim", 0) else value.item()
-    if isinstance(value, (list, tuple, set, frozenset)):
-        values = {json.dumps(v): v for v in map(plain, value) if v is not None}
-        ordered = [values[key] for key in sorted(values)]
-        return ordered[0] if len(ordered) == 1 else ordered or None
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return None if math.isnan(value) else value if math.isfinite(value) else str(value)
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    return str(value)
 
 
 def order_of(*columns: Int[np.ndarray, "row"]) -> Int64[np.ndarray, "row"]:
@@ -81,7 +49,7 @@ def repeats(*columns: Int[np.ndarray, "row"]) -> Bool[np.ndarray, "row"]:
     return same
 
 
-def indptr_of(rows: Int[np.ndarray, "item"], size: int) -> Int64[np.ndarray, "row+1"]:
+def indptr_of(rows: Int[np.ndarray, "item"], size: int) -> Int64[np.ndarray, "boundary"]:
     """Return where each row begins among items that are sorted by row."""
     indptr = np.zeros(size + 1, np.int64)
     np.cumsum(np.bincount(rows, minlength=size), out=indptr[1:])
@@ -181,7 +149,7 @@ class GraphBuilder:
         _check_key(record.key, "An entity")
         code = self._entities[record.key]
         old = self._records.get(code)
-        self._records[code] = record if old is None else _merged(old, record)
+        self._records[code] = record if old is None else merged(old, record)
 
     def add_relation(self, key: str, label: str = "") -> None:
         """Name a relation; one that no triple has does not come into the graph."""
@@ -197,11 +165,14 @@ class GraphBuilder:
         edge_attributes: Mapping[str, Sequence[Any]] | None = None,
     ) -> None:
         """Add triples as three columns of keys, with columns of attributes of theirs."""
+        given = edge_attributes or {}
+        for name, values in {"relations": relations, "tails": tails, **given}.items():
+            if len(values) != len(heads):
+                raise ValueError(f"{len(heads):,} heads, but {name!r} has {len(values):,} values.")
         encode = self._entities.encode, self._relations.encode, self._entities.encode
         columns = (heads, relations, tails)
         coded = [code(column) for code, column in zip(encode, columns, strict=True)]
         self._triples.append((coded[0], coded[1], coded[2]))
-        given = edge_attributes or {}
         for name in {**self._edge_columns, **given}:
             column = self._edge_columns.setdefault(name, [None] * self._num_given)
             column.extend(map(plain, given[name]) if name in given else [None] * len(heads))
@@ -209,13 +180,10 @@ class GraphBuilder:
 
     def build(self) -> tuple[Arrays, list[str]]:
         """Return the arrays, and the names of the edge attributes in the order of their files."""
+        _check_keys(self._entities, "An entity")
+        _check_keys(self._relations, "A relation")
         keys, rows = self._entities.by_key()
         relations, relation_rows = self._relations.by_key()
-        for what, names in (("An entity", keys), ("A relation", relations)):
-            if names:
-                _check_key(names[0], what)
-            for name in names if not _holds_utf8(names) else ():
-                _check_key(name, what)
         arrays = self._entity_arrays(keys, rows) | self._relation_arrays(relations)
         heads, types, tails = (
             (
@@ -257,7 +225,7 @@ class GraphBuilder:
             "keys": keys,
             "labels": names,
             "descriptions": [record.description for record in records],
-            "attributes": [_as_json(record.attributes) for record in records],
+            "attributes": [as_json(record.attributes) for record in records],
         }
         arrays: Arrays = {"labelled": labelled}
         for name, strings in texts.items():
@@ -300,31 +268,14 @@ def _check_key(key: object, what: str) -> None:
         )
 
 
-def _holds_utf8(strings: Iterable[str]) -> bool:
+def _check_keys(keys: Iterable[str], what: str) -> None:
     try:
-        return "".join(strings).encode() is not None
-    except UnicodeEncodeError:
-        return False
-
-
-def _merged(old: EntityRecord, new: EntityRecord) -> EntityRecord:
-    attributes = dict(old.attributes)
-    for name, value in new.attributes.items():
-        attributes[name] = [attributes[name], value] if name in attributes else value
-    return EntityRecord(
-        old.key,
-        old.label or new.label,
-        {*old.aliases, *new.aliases, new.label},
-        old.description or new.description,
-        {*old.types, *new.types},
-        attributes,
-    )
-
-
-def _as_json(attributes: Mapping[str, Any]) -> str:
-    values = {str(name): plain(value) for name, value in attributes.items()}
-    values = {name: values[name] for name in sorted(values) if values[name] is not None}
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")) if values else ""
+        "".join(keys).encode()
+        sound = "" not in keys
+    except (TypeError, UnicodeEncodeError):
+        sound = False
+    for key in () if sound else keys:
+        _check_key(key, what)
 
 
 def _table(strings: list[str], owner: Callable[[int], str]) -> StringTable:
@@ -339,7 +290,7 @@ def _table(strings: list[str], owner: Callable[[int], str]) -> StringTable:
         ) from None
 
 
-def _indptr(lists: Sequence[Sequence[Any]]) -> Int64[np.ndarray, "row+1"]:
+def _indptr(lists: Sequence[Sequence[Any]]) -> Int64[np.ndarray, "boundary"]:
     indptr = np.zeros(len(lists) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, lists), np.int64, len(lists)), out=indptr[1:])
     return indptr

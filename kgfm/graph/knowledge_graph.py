@@ -15,13 +15,13 @@ from jaxtyping import Bool, Int64
 from kgfm.graph.arrays import GraphArrays
 from kgfm.graph.build import (
     Arrays,
-    EntityRecord,
     GraphBuilder,
     edge_arrays,
     in_chunks,
     triple_arrays,
 )
 from kgfm.graph.control import shuffled_tails
+from kgfm.graph.records import EntityRecord
 from kgfm.graph.schema import GraphSchema, as_words
 from kgfm.graph.snapshot import (
     FORMAT,
@@ -98,6 +98,9 @@ class KnowledgeGraph(GraphArrays):
             builder.add_relation(key, label)
         first = 0
         for chunk in in_chunks(triples):
+            if {len(triple) for triple in chunk} != {3}:
+                place, bad = next((i, t) for i, t in enumerate(chunk, first) if len(t) != 3)
+                raise ValueError(f"Triple {place} is {bad!r}; it must be (head, relation, tail).")
             heads, names, tails = zip(*chunk, strict=True)
             last = first + len(chunk)
             columns = {name: c[first:last] for name, c in (edge_attributes or {}).items()}

@@ -99,7 +99,8 @@ def local_name(key: str) -> str:
         return ""
     if not _IRI.fullmatch(key):
         return key
-    last = re.split(r"[#/:]", key.rstrip("#/:"))[-1]
+    stem = key.rstrip("#/:")
+    last = re.split(r"[#/:]", stem)[-1] if ":" in stem else ""
     return unquote(last, errors="replace") or key
 
 

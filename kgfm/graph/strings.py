@@ -19,7 +19,7 @@ class StringTable(Sequence[str]):
 
     __slots__ = ("bytes", "offsets")
 
-    def __init__(self, offsets: Int64[np.ndarray, "row+1"], bytes: UInt8[np.ndarray, "byte"]):
+    def __init__(self, offsets: Int64[np.ndarray, "boundary"], bytes: UInt8[np.ndarray, "byte"]):
         self.offsets = offsets
         self.bytes = bytes
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kgfm.graph import EntityRecord, GraphSchema
-from kgfm.graph.build import plain
+from kgfm.graph.records import plain
 
 ROLES = ("label", "alias", "description", "type")
 

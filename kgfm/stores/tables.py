@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from kgfm.graph import EntityRecord, GraphBuilder, GraphSchema, KnowledgeGraph
-from kgfm.graph.build import in_chunks, plain
+from kgfm.graph.build import in_chunks
+from kgfm.graph.records import plain
 from kgfm.storage import sha256
 from kgfm.stores.records import RecordMaker
 from kgfm.stores.rows import Table, is_path, table_of
