@@ -191,7 +191,7 @@ class World:
         for language in languages:
             with suppress(UnknownLocaleError, ValueError):
                 names.append(Locale.parse(language).territories.get(code, ""))
-        return [name for name in names if name and not re.search(r"[&(]| - | SAR ", name)]
+        return [name for name in names if name and not re.search(r"[&(]| - | SAR |, RAE ", name)]
 
     def _languages(self, code: str, given: str) -> tuple[list[str], list[str]]:
         """Return the official languages (CLDR) and those that are spoken (GeoNames)."""
@@ -207,12 +207,13 @@ class World:
     def _known(self, codes: Iterable[str]) -> list[str]:
         bare = [re.split("[-_]", code)[0] for code in codes]
         bare = [self.extra["language_merge"].get(code, code) for code in bare]
-        return [code for code in dict.fromkeys(bare) if code in self.english.languages]
+        named = {*self.english.languages, *self.extra["language_label"]}
+        return [code for code in dict.fromkeys(bare) if code in named]
 
     def _language(self, code: str) -> str:
         from babel import Locale, UnknownLocaleError
 
-        label = self.extra["language_label"].get(code, self.english.languages[code])
+        label = self.extra["language_label"].get(code) or self.english.languages[code]
         names = list(self.extra["language_alias"].get(code, ()))
         with suppress(UnknownLocaleError, ValueError):
             names.append(Locale.parse(code).languages.get(code, ""))

@@ -1,0 +1,108 @@
+"""What a data set is, how it is split, and how its graph is compiled once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from kgfm import __version__
+from kgfm.graph import KnowledgeGraph
+from kgfm.storage import MANIFEST, DamagedFileError
+from kgfm.types import Example
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, repr=False)
+class Dataset:
+    """A graph and texts about it.
+
+    Args:
+        graph: The graph that the texts are linked to.
+        train: What a model learns from.
+        validation: What stops the training and chooses thresholds.
+        test: What the figures are taken on; may be empty.
+        multi_label: Whether a text has any number of labels rather than one.
+    """
+
+    graph: KnowledgeGraph
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: tuple[Example, ...] = ()
+    multi_label: bool = False
+
+    def __repr__(self) -> str:
+        kind = ", multi-label" if self.multi_label else ""
+        return (
+            f"Dataset({len(self.train):,} train, {len(self.validation):,} validation, "
+            f"{len(self.test):,} test{kind}, {self.graph!r})"
+        )
+
+
+def compiled(
+    cache: str | Path, name: str, source: Mapping[str, Any], build: Callable[[], KnowledgeGraph]
+) -> KnowledgeGraph:
+    """Open the snapshot that was built from ``source``, or build it.
+
+    Args:
+        cache: The folder that snapshots are kept in.
+        name: Begins the name of the snapshot's folder; a hash of ``source`` ends it.
+        source: All that the graph depends on: hashes of files, arguments.
+        build: Makes the graph.
+    """
+    content = json.dumps({"kgfm": __version__, **source}, sort_keys=True)
+    folder = Path(cache) / f"{name}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+    if (folder / MANIFEST).exists():
+        try:
+            return KnowledgeGraph.open(folder)
+        except DamagedFileError:
+            pass  # built anew below, which replaces what is there
+    return build().save(folder)
+
+
+def split(
+    items: Sequence[Item], *, seed: int, test: float, validation: float
+) -> tuple[list[Item], list[Item], list[Item]]:
+    """Deal items into training, validation and test, by chance and by ``seed`` alone.
+
+    Args:
+        items: In an order that is always the same.
+        seed: Of the random generator.
+        test: Share of the items for the test.
+        validation: Share of what is left for the validation.
+    """
+    order = np.random.default_rng(seed).permutation(len(items)).tolist()
+    num_test = round(len(items) * test)
+    num_validation = round((len(items) - num_test) * validation)
+    dealt = [items[place] for place in order]
+    held_out = num_test + num_validation
+    return dealt[held_out:], dealt[num_test:held_out], dealt[:num_test]
+
+
+def needed_folder(data: str | Path | None, what: str) -> Path:
+    """Return the folder that holds a data set, or say how to name it."""
+    if data is None:
+        raise ValueError(f"{what} reads files of its own; say where they are: --data FOLDER.")
+    folder = Path(data)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"No folder {folder} for {what}; --data names the right one.")
+    return folder
+
+
+def needed_file(path: Path, what: str) -> Path:
+    """Return a file of a data set, or say that it is missing."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{what} needs {path}, which is missing.")
+    return path
+
+
+def as_file_name(text: str) -> str:
+    """Return a text with only what a file name holds everywhere."""
+    return re.sub(r"[^0-9A-Za-z._-]+", "-", text).strip("-") or "graph"

@@ -1,0 +1,255 @@
+"""Questions over the world graph that ships with kgfm, by one or two hops.
+
+The topics of training, validation and test are three disjoint sets of entities. Half of the test
+questions are in wordings that stand nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from kgfm.datasets.base import Dataset, compiled, needed_file, split
+from kgfm.datasets.wordings import KINDS, Kind
+from kgfm.graph import KnowledgeGraph
+from kgfm.linking.fold import tokens
+from kgfm.storage import sha256
+from kgfm.types import Example
+
+BASE = "https://kgfm.example/world/"
+VOCABULARY = BASE + "vocabulary/"
+ALIAS, LOWER = 0.45, 0.2
+"""Chance of an alias where the topic has one (some 20 % of all questions), and of lower case."""
+UNANSWERABLE = 0.025
+UNSEEN = 0.5
+TEST_TOPICS, VALIDATION_TOPICS = 0.3, 0.15
+
+_WITH_ARTICLE = re.compile(
+    r"\b(Islands|States|Emirates|Territor(y|ies)|Republic|Kingdom|Federation|Commonwealth|State|"
+    r"Netherlands|Philippines|Bahamas|Maldives|Comoros|Seychelles|Gambia|Vatican|Isle|Holy See|"
+    r"UK|USA|UAE|DRC|PRC|DPRK|RSA|KSA)\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with how it was made.
+
+    Args:
+        text: What is asked.
+        topic: Key of the entity that it is about.
+        name: How the text calls the topic.
+        answers: Keys of all right answers, sorted; none where the graph does not tell.
+        kind: What is asked for, one of the names in ``KINDS``.
+        wording: The template.
+    """
+
+    text: str
+    topic: str
+    name: str
+    answers: tuple[str, ...]
+    kind: str
+    wording: str
+
+
+def world(
+    data: str | Path | None,
+    cache: str | Path,
+    *,
+    seed: int = 0,
+    graph: str | None = None,
+    train: int = 3000,
+    validation: int = 400,
+    test: int = 600,
+) -> Dataset:
+    """Ask about the world graph.
+
+    Args:
+        data: Not needed.
+        cache: Keeps the compiled graph.
+        seed: Makes the questions.
+        graph: A Turtle file of the same make; the one that ships with kgfm if ``None``.
+        train: Number of training questions.
+        validation: Number of validation questions.
+        test: Number of test questions.
+    """
+    opened = world_graph(cache, graph)
+    sizes = {"train": train, "validation": validation, "test": test}
+    examples = {
+        part: tuple(Example(question.text, question.answers) for question in questions)
+        for part, questions in world_questions(opened, sizes, seed=seed).items()
+    }
+    return Dataset(opened, examples["train"], examples["validation"], examples["test"])
+
+
+def world_path() -> Path:
+    """Return the Turtle file that ships with kgfm: in the package, or in a checkout beside it."""
+    package = Path(__file__).parents[1]
+    places = [
+        root / "world" / "world.ttl" for root in (package / "_graphs", package.parent / "graphs")
+    ]
+    for place in places:
+        if place.is_file():
+            return place
+    raise FileNotFoundError(
+        f"No world.ttl in {places[0].parent} or {places[1].parent}; name it with graph=FILE."
+    )
+
+
+def world_graph(cache: str | Path, graph: str | Path | None = None) -> KnowledgeGraph:
+    """Return the world graph, compiled into ``cache`` when first needed."""
+    path = needed_file(Path(graph), "world") if graph else world_path()
+    return compiled(
+        cache, "world", {"sha256": sha256(path)}, partial(KnowledgeGraph.from_rdf, path)
+    )
+
+
+def world_questions(
+    graph: KnowledgeGraph, sizes: Mapping[str, int], *, seed: int = 0
+) -> dict[str, list[Question]]:
+    """Make questions: ``sizes`` of each of ``train``, ``validation`` and ``test``."""
+    world = _World(graph)
+    topics = world.deal_topics(seed)
+    made = {}
+    for place, part in enumerate(("train", "validation", "test")):
+        random = np.random.default_rng([seed, place])
+        made[part] = world.ask(part, topics[part], sizes.get(part, 0), random)
+    return made
+
+
+class _World:
+    """What the questions need to know of the graph."""
+
+    def __init__(self, graph: KnowledgeGraph) -> None:
+        self.graph = graph
+        self.rows: dict[str, list[int]] = defaultdict(list)
+        bearers: dict[tuple[str, ...], set[int]] = defaultdict(set)
+        for row in range(len(graph)):
+            for type_ in graph.types(row):
+                self.rows[type_].append(row)
+            for name in graph.names(row):
+                bearers[_folded(name)].add(row)
+        # A name that several entities bear ("Singapore") leaves open which one is asked about.
+        self.names = [
+            tuple(name for name in graph.names(row) if len(bearers[_folded(name)]) == 1)
+            for row in range(len(graph))
+        ]
+
+    def deal_topics(self, seed: int) -> dict[str, set[int]]:
+        """Deal the entities of each type to the three parts."""
+        topics: dict[str, set[int]] = {"train": set(), "validation": set(), "test": set()}
+        for type_ in sorted({kind.topic for kind in KINDS}):
+            dealt = split(
+                self.rows[type_], seed=seed, test=TEST_TOPICS, validation=VALIDATION_TOPICS
+            )
+            for part, rows in zip(topics.values(), dealt, strict=True):
+                part.update(rows)
+        return topics
+
+    def follow(self, row: int, path: Sequence[str]) -> set[int]:
+        """Return where a path leads."""
+        reached = {row}
+        for step in path:
+            relation = self.graph.relation_row(VOCABULARY + step.removeprefix("^"))
+            if step.startswith("^"):
+                relation += self.graph.num_relations
+            reached = {tail for head in reached for tail in self._neighbours(head, relation)}
+        return reached
+
+    def _neighbours(self, row: int, relation: int) -> list[int]:
+        start, end = self.graph.neighbour_indptr[row : row + 2]
+        found = self.graph.neighbour_relation[start:end] == relation
+        neighbours: list[int] = self.graph.neighbour_entity[start:end][found].tolist()
+        return neighbours
+
+    def ask(
+        self, part: str, topics: set[int], size: int, random: np.random.Generator
+    ) -> list[Question]:
+        """Make ``size`` different questions, as many of each kind as there are topics for."""
+        unanswerable = round(size * UNANSWERABLE)
+        streams = [self._stream(kind, part, topics, True, random) for kind in KINDS]
+        questions = _take_in_turn(streams, size - unanswerable)
+        streams = [self._stream(kind, part, topics, False, random) for kind in KINDS]
+        questions += _take_in_turn(streams, unanswerable)
+        if len(questions) < size:
+            raise ValueError(
+                f"The graph gives {len(questions):,} different {part} questions, "
+                f"{size:,} are asked for; ask for fewer."
+            )
+        return [questions[place] for place in random.permutation(len(questions))]
+
+    def _stream(
+        self, kind: Kind, part: str, topics: set[int], answerable: bool, random: np.random.Generator
+    ) -> Iterator[Question]:
+        """Yield questions of one kind: each topic in one wording, then each in another, ..."""
+        about = [row for row in self.rows[kind.topic] if row in topics and self.names[row]]
+        about = [row for row in about if self._suits(row, kind, answerable)]
+        unseen = part == "test"
+        for turn in range(len(kind.wordings)):
+            for place in random.permutation(len(about)).tolist():
+                row = about[place]
+                if unseen and random.random() < UNSEEN:
+                    wording = kind.unseen[turn % len(kind.unseen)]
+                else:
+                    wording = kind.wordings[(turn + row) % len(kind.wordings)]
+                yield self._question(kind, row, wording, random)
+
+    def _suits(self, row: int, kind: Kind, answerable: bool) -> bool:
+        reached = self.follow(row, kind.path)
+        is_own_answer = row in reached and len(kind.path) > 1 and "borders" not in kind.path
+        return bool(reached) == answerable and not is_own_answer
+
+    def _question(
+        self, kind: Kind, row: int, wording: str, random: np.random.Generator
+    ) -> Question:
+        name, *aliases = self.names[row]
+        if aliases and random.random() < ALIAS:
+            name = aliases[int(random.integers(len(aliases)))]
+        text = worded(wording, name, kind.topic)
+        if random.random() < LOWER:
+            text = text.lower()
+            text = text.rstrip("?.") if random.random() < 0.5 else text
+        keys = self.graph.keys
+        answers = tuple(sorted(keys[answer] for answer in self.follow(row, kind.path) - {row}))
+        return Question(text, keys[row], name, answers, kind.name, wording)
+
+
+def _folded(name: str) -> tuple[str, ...]:
+    return tuple(tokens(name).keys)
+
+
+def _take_in_turn(streams: list[Iterator[Question]], size: int) -> list[Question]:
+    """Take from each stream in turn, no text twice, until there are ``size`` or all run dry."""
+    taken: dict[str, Question] = {}
+    while streams and len(taken) < size:
+        for stream in list(streams):
+            question = next(stream, None)
+            if question is None:
+                streams.remove(stream)
+            elif len(taken) < size:
+                taken.setdefault(question.text, question)
+    return list(taken.values())
+
+
+def worded(wording: str, name: str, topic: str) -> str:
+    """Put a name into a wording, with the article and the possessive that it needs.
+
+    >>> worded("What is {xs} capital called?", "Netherlands", "country")
+    "What is the Netherlands' capital called?"
+    """
+    has_article = name.startswith(("The ", "the "))
+    wants_article = {
+        "country": _WITH_ARTICLE.search(name) is not None,
+        "currency": not name.isupper() and not name.endswith("s"),
+    }
+    if wants_article.get(topic) and not has_article:
+        name = "the " + name
+    possessive = name + ("'" if name.endswith("s") else "'s")
+    text = wording.format(x=name, xs=possessive, X=name[0].upper() + name[1:])
+    return text.replace("..", ".")
