@@ -24,12 +24,17 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604
 
 if TYPE_CHECKING:
-    from kgfm.graph import GraphSchema, KnowledgeGraph
-    from kgfm.linking import Linker
-    from kgfm.model import KGModel
-    from kgfm.pipeline import Pipeline
-    from kgfm.retrieval import Retriever
-    from kgfm.types import NIL, Example, Mention, Prediction, Subgraph
+    from kgfm.graph import GraphSchema as GraphSchema
+    from kgfm.graph import KnowledgeGraph as KnowledgeGraph
+    from kgfm.linking import Linker as Linker
+    from kgfm.model import KGModel as KGModel
+    from kgfm.pipeline import Pipeline as Pipeline
+    from kgfm.retrieval import Retriever as Retriever
+    from kgfm.types import NIL as NIL
+    from kgfm.types import Example as Example
+    from kgfm.types import Mention as Mention
+    from kgfm.types import Prediction as Prediction
+    from kgfm.types import Subgraph as Subgraph
 
 
 def __getattr__(name: str) -> Any:

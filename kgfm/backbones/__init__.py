@@ -1,0 +1,7 @@
+"""Transformer encoders: from a folder, from a package that carries weights, or from the hub."""
+
+from kgfm.backbones.backbone import Backbone
+from kgfm.backbones.load import BACKBONES, load_backbone
+from kgfm.backbones.text import TextEncoder
+
+__all__ = ["BACKBONES", "Backbone", "TextEncoder", "load_backbone"]

@@ -1,0 +1,94 @@
+"""A frozen sentence encoder: list of texts in, one vector each out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from kgfm.backbones.backbone import Backbone
+from kgfm.backbones.load import load_backbone
+
+
+def mean_pool(
+    tokens: Float[torch.Tensor, "batch token width"], attention_mask: torch.Tensor
+) -> Float[torch.Tensor, "batch width"]:
+    """Average the tokens that are not padding (Reimers and Gurevych, 2019, sec. 3)."""
+    mask = attention_mask.to(tokens.dtype)[..., None]
+    return (tokens * mask).sum(1) / mask.sum(1).clamp(min=1.0)
+
+
+class TextEncoder:
+    """Mean-pooled, length-normalised vectors of texts by a frozen backbone.
+
+    Args:
+        backbone: Name or mapping, loaded when first used, or a ready one; never changed.
+        max_tokens: Longer texts are cut.
+        batch_tokens: Tokens, padding included, in one forward pass.
+    """
+
+    def __init__(
+        self,
+        backbone: str | dict[str, Any] | Backbone = "minilm",
+        *,
+        max_tokens: int = 128,
+        batch_tokens: int = 4096,
+    ) -> None:
+        self._given = backbone
+        self.max_tokens = max_tokens
+        self.batch_tokens = batch_tokens
+
+    @cached_property
+    def backbone(self) -> Backbone:
+        return load_backbone(self._given)
+
+    @property
+    def name(self) -> str:
+        """Says which encoder made a vector; part of a file's name."""
+        given = self._given
+        name = given if isinstance(given, str) else None
+        name = name or (given.name if isinstance(given, Backbone) else given["name"])
+        return f"{name.replace('/', '--')}-{self.max_tokens}"
+
+    @torch.inference_mode()
+    def __call__(
+        self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None
+    ) -> Float[np.ndarray, "text width"]:
+        """Return one vector of length 1 per text; ``progress(done, total)`` is told of each batch."""
+        if not texts:
+            return np.zeros((0, self.backbone.width), dtype=np.float32)
+        was_training = self.backbone.training
+        self.backbone.eval()
+        device = next(self.backbone.parameters()).device
+        ids = self.backbone.tokenizer(
+            list(texts), truncation=True, max_length=min(self.max_tokens, self.backbone.max_tokens)
+        )["input_ids"]
+        vectors = np.zeros((len(ids), self.backbone.width), dtype=np.float32)
+        done = 0
+        for rows in _batches([len(row) for row in ids], self.batch_tokens):
+            padded = self.backbone.tokenizer.pad(
+                {"input_ids": [ids[row] for row in rows]}, return_tensors="pt"
+            ).to(device)
+            tokens = self.backbone(padded["input_ids"], padded["attention_mask"])
+            pooled = mean_pool(tokens, padded["attention_mask"])
+            vectors[rows] = torch.nn.functional.normalize(pooled, dim=-1).cpu().numpy()
+            done += len(rows)
+            if progress is not None:
+                progress(done, len(ids))
+        self.backbone.train(was_training)
+        return vectors
+
+
+def _batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
+    """Group rows of like length so that rows x longest stays within ``batch_tokens``."""
+    batches: list[list[int]] = []
+    for row in np.argsort(lengths, kind="stable")[::-1].tolist():
+        if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= batch_tokens:
+            batches[-1].append(row)
+        else:
+            batches.append([row])
+    return batches

@@ -1,0 +1,30 @@
+"""What a graph encoder is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from kgfm.batch import Batch
+
+
+class GraphEncoder(nn.Module, ABC):
+    """Embed the nodes of all subgraphs of a batch; ``out_width`` is the width of a node's state."""
+
+    out_width: int
+
+    @abstractmethod
+    def forward(
+        self, batch: Batch, query: Float[Tensor, "batch query_width"]
+    ) -> Float[Tensor, "node node_width"]:
+        """Return the state of each node.
+
+        Args:
+            batch: The subgraphs.
+            query: What each text says so far, in the backbone's width.
+        """
+
+
+ENCODERS: dict[str, type[GraphEncoder]] = {}

@@ -1,0 +1,145 @@
+"""States after the frozen lower layers, computed once per text and kept on disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from kgfm.backbones import Backbone
+from kgfm.storage import DamagedFileError, file_path, read_manifest, write_folder
+
+KIND, FORMAT = "states", 1
+SHARD_TEXTS = 2048
+
+
+class FrozenStates:
+    """A disk cache of the states that enter the first trained layer.
+
+    Keyed by the input ids, the weights of the frozen part, the number of frozen layers and the
+    number format, so a changed model or text never meets old states. Complete shards survive an
+    interruption. When the folder reaches its limit, states of other models leave, the oldest
+    first; texts that still find no room are computed anew each time.
+
+    Args:
+        backbone: With ``freeze`` of at least 1.
+        folder: Where all models' states are kept.
+        limit_bytes: Size that the folder may reach.
+        dtype: ``float32`` gives the same outputs as without the cache; ``float16`` halves the disk.
+
+    Raises:
+        ValueError: Nothing is frozen.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        folder: str | Path,
+        *,
+        limit_bytes: int = 8 * 2**30,
+        dtype: str = "float32",
+    ) -> None:
+        if not backbone.freeze:
+            raise ValueError("There are no frozen states with freeze=0; freeze some layers first.")
+        self.backbone = backbone
+        self.limit_bytes = limit_bytes
+        self.dtype = np.dtype(dtype)
+        name = f"{backbone.lower_hash()[:24]}-{backbone.freeze}-{self.dtype.name}"
+        self.root = Path(folder)
+        self.folder = self.root / name
+        self._places: dict[bytes, tuple[np.ndarray, int, int]] = {}
+        for shard in sorted(self.folder.glob("shard-*")):
+            self._open(shard)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def get(self, input_ids: Int[np.ndarray, "token"]) -> Float[np.ndarray, "token width"] | None:
+        """Return the states of a text, or ``None`` if they are not there."""
+        place = self._places.get(_key(input_ids))
+        return None if place is None else place[0][place[1] : place[2]]
+
+    def fill(
+        self,
+        texts: Sequence[Int[np.ndarray, "token"]],
+        *,
+        batch_size: int = 64,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Compute and keep the states of all texts that are not there yet."""
+        missing = {_key(ids): ids for ids in texts if _key(ids) not in self._places}
+        rows = sorted(missing.items(), key=lambda item: (len(item[1]), item[0]))
+        per_token = self.backbone.width * self.dtype.itemsize
+        for start in range(0, len(rows), SHARD_TEXTS):
+            shard = rows[start : start + SHARD_TEXTS]
+            if not self._room_for(sum(len(ids) for _, ids in shard) * per_token):
+                return
+            self._write(shard, batch_size)
+            if progress is not None:
+                progress(min(start + SHARD_TEXTS, len(rows)), len(rows))
+
+    def _write(self, rows: Sequence[tuple[bytes, np.ndarray]], batch_size: int) -> None:
+        offsets = np.concatenate([[0], np.cumsum([len(ids) for _, ids in rows])])
+        states = np.empty((int(offsets[-1]), self.backbone.width), dtype=self.dtype)
+        for start in range(0, len(rows), batch_size):
+            batch = [ids for _, ids in rows[start : start + batch_size]]
+            for number, found in enumerate(self._lower(batch), start):
+                states[offsets[number] : offsets[number + 1]] = found
+        keys = np.frombuffer(b"".join(key for key, _ in rows), dtype=np.uint8).reshape(-1, 16)
+        # Another process may write at the same time; its shard has another name.
+        shard = self.folder / f"shard-{rows[0][0].hex()}"
+        write_folder(
+            shard,
+            {
+                "states.npy": lambda path: np.save(path, states),
+                "offsets.npy": lambda path: np.save(path, offsets),
+                "keys.npy": lambda path: np.save(path, keys),
+            },
+            {"kind": KIND, "format": FORMAT},
+        )
+        self._open(shard)
+
+    def _lower(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
+        device = next(self.backbone.parameters()).device
+        longest = max(len(ids) for ids in batch)
+        padded = torch.full((len(batch), longest), self.backbone.tokenizer.pad_token_id or 0)
+        mask = torch.zeros_like(padded)
+        for row, ids in enumerate(batch):
+            padded[row, : len(ids)] = torch.from_numpy(ids)
+            mask[row, : len(ids)] = 1
+        self.backbone.eval()
+        states = self.backbone.lower(padded.to(device), mask.to(device)).cpu().numpy()
+        return [found[: len(ids)] for found, ids in zip(states, batch, strict=True)]
+
+    def _open(self, shard: Path) -> None:
+        try:
+            manifest = read_manifest(shard, KIND, FORMAT)
+        except (DamagedFileError, FileNotFoundError):
+            return  # an unfinished shard; its texts are computed again
+        states = np.load(file_path(shard, manifest, "states.npy"), mmap_mode="r")
+        offsets = np.load(file_path(shard, manifest, "offsets.npy")).tolist()
+        keys = np.load(file_path(shard, manifest, "keys.npy"))
+        for number, key in enumerate(keys):
+            self._places[key.tobytes()] = (states, offsets[number], offsets[number + 1])
+
+    def _room_for(self, wanted: int) -> bool:
+        others = [path for path in self.root.glob("*") if path.is_dir() and path != self.folder]
+        others.sort(key=lambda path: path.stat().st_mtime)
+        while _size(self.root) + wanted > self.limit_bytes:
+            if not others:
+                return False
+            shutil.rmtree(others.pop(0))
+        return True
+
+
+def _key(input_ids: np.ndarray) -> bytes:
+    return blake2b(np.ascontiguousarray(input_ids, dtype=np.int64), digest_size=16).digest()
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

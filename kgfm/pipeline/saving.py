@@ -1,0 +1,183 @@
+"""Save and load a pipeline: JSON and safetensors, hashes checked, one commit.
+
+A model folder holds ``manifest.json`` (format, hashes, graph), ``config.json``,
+``model.safetensors``, the tokenizer's and the backbone's JSON files under content names, a
+README card, and beside them the graph's snapshot with its text vectors.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+import kgfm
+from kgfm.backbones import Backbone, TextEncoder
+from kgfm.encoders import NodeVectors
+from kgfm.encoders.vectors import vectors_folder
+from kgfm.graph import KnowledgeGraph
+from kgfm.storage import (
+    DamagedFileError,
+    file_path,
+    read_manifest,
+    replace_file,
+    write_folder,
+)
+
+if TYPE_CHECKING:
+    from kgfm.pipeline.pipeline import Pipeline
+
+KIND, FORMAT = "pipeline", 1
+
+
+def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
+    """Save a pipeline so that a crash at any moment leaves the old one whole.
+
+    Args:
+        pipeline: What to save.
+        folder: Where.
+        graph: ``copy`` puts the snapshot and its vectors into the folder; ``link`` notes the path
+            of a snapshot on disk, for graphs too large to copy.
+    """
+    if graph not in ("copy", "link"):
+        raise ValueError(f"graph={graph!r}: 'copy' or 'link' would do.")
+    config = {
+        **{kind: _plain(kind, part) for kind, part in pipeline.parts.items()},
+        "labels": list(pipeline.labels),
+        "multi_label": pipeline.multi_label,
+        "max_tokens": pipeline.max_tokens,
+        "seed": pipeline.seed,
+        "training": pipeline.training,
+    }
+    backbone = pipeline.model.backbone
+    config["backbone"] = {"name": backbone.name, "freeze": backbone.freeze}
+    where = _save_graph(pipeline, folder, graph)
+    state = {name: value.contiguous() for name, value in pipeline.model.state_dict().items()}
+    with tempfile.TemporaryDirectory() as temporary:
+        backbone.tokenizer.save_pretrained(temporary)
+        (Path(temporary) / "backbone.json").write_text(backbone.model.config.to_json_string(False))
+        (Path(temporary) / "config.json").write_text(json.dumps(config, indent=1))
+        (Path(temporary) / "README.md").write_text(_card(pipeline))
+        files: dict[str, Callable[[Path], None]] = {
+            path.name: partial(_copy, path) for path in sorted(Path(temporary).iterdir())
+        }
+        files["model.safetensors"] = lambda path: save_file(state, path)
+        versions = {name: version(name) for name in ("torch", "transformers", "lightning")}
+        write_folder(
+            folder,
+            files,
+            {
+                "kind": KIND,
+                "format": FORMAT,
+                "graph": where,
+                "versions": {
+                    "kgfm": kgfm.__version__,
+                    "python": sys.version.split()[0],
+                    **versions,
+                },
+            },
+        )
+    # What follows is for people and for tidiness; the manifest above was the commit.
+    replace_file(folder / "README.md", _card(pipeline).encode())
+    for old in folder.glob("graph-*"):
+        if not old.name.startswith(str(where["name"])):
+            shutil.rmtree(old)
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+
+
+def _save_graph(pipeline: Pipeline, folder: Path, how: str) -> dict[str, Any]:
+    graph = pipeline.graph
+    name = f"graph-{graph.fingerprint[:16]}"
+    where: dict[str, Any] = {"name": name, "fingerprint": graph.fingerprint}
+    if how == "link":
+        if graph.path is None:
+            raise ValueError("This graph is only in memory; save it first, or use graph='copy'.")
+        return where | {"path": str(graph.path.resolve())}
+    path = folder / name
+    if graph.path is None or graph.path.resolve() != path.resolve():
+        graph.save(path)
+        pipeline.vectors.save(vectors_folder(path, pipeline.vectors.encoder))
+    return where
+
+
+def load(folder: Path, *, graph: KnowledgeGraph | None = None) -> Pipeline:
+    """Load what :func:`save` wrote, every hash checked."""
+    from kgfm.pipeline.pipeline import Pipeline
+
+    manifest = read_manifest(folder, KIND, FORMAT)
+    config: dict[str, Any] = json.loads(
+        file_path(folder, manifest, "config.json", verify=True).read_text()
+    )
+    where = manifest["graph"]
+    graph = graph or KnowledgeGraph.open(where.get("path") or folder / where["name"])
+    training = config.pop("training")
+    backbone = _load_backbone(folder, manifest, config.pop("backbone"))
+    encode = TextEncoder(config["text_encoder"])
+    pipeline = Pipeline(
+        graph,
+        **{name: value for name, value in config.items() if name != "head"},
+        task=config["head"],
+        backbone=backbone,
+        vectors=NodeVectors.load_or_compute(graph, encode),
+    )
+    pipeline.training = training
+    weights = file_path(folder, manifest, "model.safetensors", verify=True)
+    try:
+        pipeline.model.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError) as error:
+        raise DamagedFileError(f"{weights} does not fit its config.json: {error}") from None
+    return pipeline
+
+
+def _load_backbone(
+    folder: Path, manifest: Mapping[str, Any], config: Mapping[str, Any]
+) -> Backbone:
+    with tempfile.TemporaryDirectory() as temporary:
+        for name in manifest["files"]:
+            if name.endswith((".json", ".txt", ".model")) and name != "config.json":
+                source = file_path(folder, manifest, name, verify=True)
+                target = "config.json" if name == "backbone.json" else name
+                shutil.copyfile(source, Path(temporary) / target)
+        model = AutoModel.from_config(AutoConfig.from_pretrained(temporary))
+        tokenizer = AutoTokenizer.from_pretrained(temporary)
+    return Backbone(model.eval(), tokenizer, **config)
+
+
+def _plain(kind: str, part: Any) -> Any:
+    """A part as JSON: its name, or its mapping."""
+    if part is None or isinstance(part, str):
+        return part
+    if isinstance(part, Mapping):
+        return dict(part)
+    if hasattr(part, "config"):
+        return part.config()
+    if kind in ("backbone", "text_encoder"):
+        return part.name
+    raise TypeError(
+        f"The {kind} was given as a ready {type(part).__name__}, which cannot be written down; "
+        "give it by name or as a mapping to be able to save."
+    )
+
+
+def _card(pipeline: Pipeline) -> str:
+    figures = pipeline.training.get("validation", {})
+    rows = "".join(f"| {name} | {value:.4f} |\n" for name, value in figures.items())
+    table = f"\n| validation | |\n|---|---|\n{rows}" if rows else ""
+    return (
+        f"# A kgfm model\n\n`{pipeline!r}`\n{table}\n"
+        "```python\nimport kgfm\n\n"
+        'pipe = kgfm.Pipeline.load("this folder")\nprint(pipe("a text"))\n```\n'
+    )

@@ -1,0 +1,133 @@
+"""Batches of prepared texts, of like length, sharded among processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import lightning as L
+import numpy as np
+import torch.distributed
+from torch.utils.data import DataLoader, Sampler
+
+from kgfm.batch import Batch, Collator, Prepared
+
+POOL_BATCHES = 32
+
+
+class LengthBuckets(Sampler[list[int]]):
+    """Random batches of rows of like length: little padding, and never two texts in one row.
+
+    Rows are shuffled, cut into pools of some batches, sorted by length within a pool, cut into
+    batches, and the batches shuffled. Each process takes every n-th batch; all take equally many.
+
+    Args:
+        lengths: Of each row, in tokens.
+        batch_size: Rows in a batch.
+        seed: Of the order; each epoch has an order of its own.
+        shuffle: ``False`` sorts all rows by length.
+    """
+
+    def __init__(
+        self, lengths: Sequence[int], batch_size: int, *, seed: int = 0, shuffle: bool = True
+    ) -> None:
+        self.lengths = np.asarray(lengths)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.shuffle = shuffle
+        self.epoch = 0
+
+    @property
+    def sampler(self) -> LengthBuckets:
+        """Itself: where Lightning looks for ``set_epoch``."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of this epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        rank, world = _world()
+        batches = -(-len(self.lengths) // self.batch_size)
+        return -(-batches // world) if self.shuffle else len(range(rank, batches, world))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        rank, world = _world()
+        batches = self._batches()
+        if self.shuffle:  # all processes must take equally many steps, so some batches come twice
+            batches += batches[: -len(batches) % world]
+        yield from batches[rank::world]
+
+    def _batches(self) -> list[list[int]]:
+        size = self.batch_size
+        if not self.shuffle:
+            rows = np.argsort(self.lengths, kind="stable")
+            return [rows[i : i + size].tolist() for i in range(0, len(rows), size)]
+        random = np.random.default_rng((self.seed, self.epoch))
+        rows = random.permutation(len(self.lengths))
+        pool = size * POOL_BATCHES
+        batches = []
+        for start in range(0, len(rows), pool):
+            part = rows[start : start + pool]
+            part = part[np.argsort(self.lengths[part], kind="stable")]
+            batches += [part[i : i + size].tolist() for i in range(0, len(part), size)]
+        return [batches[row] for row in random.permutation(len(batches))]
+
+
+def _world() -> tuple[int, int]:
+    """Rank of this process and number of processes."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return 0, 1
+
+
+class PreparedData(L.LightningDataModule):
+    """Training, validation and test texts, prepared once, packed into batches as they are needed.
+
+    Args:
+        collator: Packs a batch.
+        train: Prepared training texts.
+        validation: Prepared validation texts.
+        test: Prepared test texts.
+        batch_size: Rows in a batch.
+        seed: Of the order of the training texts.
+        num_workers: Processes that pack.
+    """
+
+    def __init__(
+        self,
+        collator: Collator,
+        *,
+        train: Sequence[Prepared] = (),
+        validation: Sequence[Prepared] = (),
+        test: Sequence[Prepared] = (),
+        batch_size: int = 32,
+        seed: int = 0,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__()
+        self.collator = collator
+        self.train = train
+        self.validation = validation
+        self.test = test
+        self.batch_size = batch_size
+        self.seed = seed
+        self.num_workers = num_workers
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        return self._loader(self.train, shuffle=True)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        return self._loader(self.validation, shuffle=False)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        return self._loader(self.test, shuffle=False)
+
+    def _loader(self, rows: Sequence[Prepared], *, shuffle: bool) -> DataLoader[Batch]:
+        lengths = [len(row.input_ids) for row in rows]
+        return DataLoader(
+            rows,  # type: ignore[arg-type]
+            batch_sampler=LengthBuckets(lengths, self.batch_size, seed=self.seed, shuffle=shuffle),
+            collate_fn=self.collator.pack,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+        )

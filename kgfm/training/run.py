@@ -1,0 +1,202 @@
+"""``fit`` and ``evaluate``: one trainer, best checkpoint, resume."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+
+from kgfm.batch import Collator, Prepared
+from kgfm.model import KGModel
+from kgfm.training.config import TrainingConfig
+from kgfm.training.data import PreparedData
+from kgfm.training.module import TrainingModule
+
+_HINTS = (
+    ".*does not have many workers.*",  # packing a batch takes a millisecond
+    ".*exists and is not empty.*",  # a run that is resumed
+    ".*in eval mode.*",  # frozen layers stay in evaluation mode on purpose
+    ".*number of training batches.*",
+    ".*sync_dist=True.*",  # each process has gathered the rows of all
+    ".*found in the loaded state dict.*|.*not in strict mode.*",
+    ".*LeafSpec.*",  # Lightning's own use of torch
+)
+
+
+class PrintEpochs(Callback):
+    """One plain line per epoch, for logs and pipes."""
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.sanity_checking or not trainer.is_global_zero:
+            return
+        figures = {
+            name: float(value)
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith("val_")
+        }
+        text = "  ".join(f"{name} {value:.4f}" for name, value in sorted(figures.items()))
+        print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {text}", flush=True)
+
+
+def fit(
+    model: KGModel,
+    collator: Collator,
+    train: Sequence[Prepared],
+    validation: Sequence[Prepared],
+    config: TrainingConfig,
+    *,
+    folder: str | Path,
+    seed: int = 0,
+    resume: bool = False,
+    trainer: L.Trainer | None = None,
+) -> dict[str, float]:
+    """Train, then put the best epoch's weights into ``model``.
+
+    Args:
+        model: Trained in place.
+        collator: Packs batches.
+        train: Prepared training texts.
+        validation: Prepared validation texts; they choose the epoch, and what the head tunes.
+        config: How to train.
+        folder: For checkpoints and logs.
+        seed: Of the order of the texts and of dropout.
+        resume: Go on from the last checkpoint in ``folder``, if there is one.
+        trainer: A trainer of your own, in place of the one that ``config`` describes.
+
+    Returns:
+        The validation metrics of the best epoch.
+    """
+    if not train or not validation:
+        raise ValueError(
+            f"{len(train)} training and {len(validation)} validation texts: give both."
+        )
+    folder = Path(folder)
+    data = PreparedData(
+        collator,
+        train=train,
+        validation=validation,
+        batch_size=config.batch_size,
+        seed=seed,
+        num_workers=config.num_workers,
+    )
+    module = TrainingModule(model, config, seed=seed)
+    last = folder / "checkpoints" / "last.ckpt"
+    path = str(last) if resume and last.exists() else None
+    model.train()
+    with _quiet():
+        trainer = trainer or _trainer(config, folder, f"val_{model.head.monitor}")
+        trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True if path else None)
+    return _restore_best(module, trainer)
+
+
+def evaluate(
+    model: KGModel,
+    collator: Collator,
+    texts: Sequence[Prepared],
+    config: TrainingConfig,
+    *,
+    trainer: L.Trainer | None = None,
+) -> dict[str, float]:
+    """Return the head's metrics on prepared texts; nothing is trained or tuned.
+
+    Args:
+        model: The model.
+        collator: Packs batches.
+        texts: Prepared texts whose targets are known.
+        config: Batch size, precision and devices.
+        trainer: A trainer of your own.
+    """
+    if not texts:
+        raise ValueError("There are no texts to evaluate.")
+    data = PreparedData(
+        collator, test=texts, batch_size=2 * config.batch_size, num_workers=config.num_workers
+    )
+    with _quiet():
+        trainer = trainer or L.Trainer(
+            precision=config.precision,  # type: ignore[arg-type]
+            accelerator=config.accelerator,
+            devices=config.devices,
+            strategy=config.strategy,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+        (figures,) = trainer.test(TrainingModule(model, config), datamodule=data, verbose=False)
+    return {name.removeprefix("test_"): value for name, value in figures.items()}
+
+
+def _restore_best(module: TrainingModule, trainer: L.Trainer) -> dict[str, float]:
+    """Load the best epoch's weights and return its validation metrics."""
+    callback = trainer.checkpoint_callback
+    path = getattr(callback, "best_model_path", "")
+    metrics: dict[str, float] = {k: float(v) for k, v in trainer.callback_metrics.items()}
+    if path:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        module.load_state_dict(checkpoint["state_dict"], strict=False)
+        metrics = checkpoint["metrics"]
+    module.model.eval()
+    return {
+        name.removeprefix("val_"): value
+        for name, value in metrics.items()
+        if name.startswith("val_")
+    }
+
+
+def _trainer(config: TrainingConfig, folder: Path, monitor: str) -> L.Trainer:
+    best = ModelCheckpoint(
+        folder / "checkpoints",
+        "best",
+        monitor=monitor,
+        mode="max",
+        save_last=True,
+        enable_version_counter=False,
+    )
+    callbacks: list[Callback] = [best, PrintEpochs()]
+    if config.patience is not None:
+        callbacks.append(EarlyStopping(monitor, mode="max", patience=config.patience))
+    loggers: list[Logger] = [CSVLogger(folder, name="", version="logs")]
+    if config.tensorboard and find_spec("tensorboard"):
+        loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
+    terminal = sys.stdout.isatty()
+    return L.Trainer(
+        max_epochs=config.epochs,
+        precision=config.precision,  # type: ignore[arg-type]
+        accelerator=config.accelerator,
+        devices=config.devices,
+        strategy=config.strategy,
+        accumulate_grad_batches=config.accumulate,
+        gradient_clip_val=config.gradient_clip,
+        callbacks=[*callbacks, RichProgressBar()] if terminal else callbacks,
+        enable_progress_bar=terminal,
+        enable_model_summary=False,
+        logger=loggers,
+        log_every_n_steps=10,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide hints of Lightning's that are wrong for kgfm or of no use to its user."""
+    logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            for message in _HINTS:
+                warnings.filterwarnings("ignore", message)
+            yield
+    finally:
+        logger.setLevel(level)
