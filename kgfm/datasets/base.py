@@ -63,7 +63,7 @@ def compiled(
         try:
             return KnowledgeGraph.open(folder)
         except DamagedFileError:
-            pass  # built anew below, which replaces what is there
+            (folder / MANIFEST).unlink()  # it names nothing worth keeping
     return build().save(folder)
 
 

@@ -21,7 +21,7 @@ from kgfm.datasets.base import Dataset, as_file_name, compiled, needed_file
 from kgfm.graph import KnowledgeGraph
 from kgfm.registry import nearest
 from kgfm.storage import MANIFEST, sha256
-from kgfm.stores import STORES, store_for
+from kgfm.stores import store_for
 from kgfm.types import Example, Mention
 
 _FIELDS = ("text", "target", "mentions")
@@ -66,7 +66,7 @@ def open_graph(path: str | Path, cache: str | Path) -> KnowledgeGraph:
     needed_file(path, "The graph")
     store = store_for(path)
     source = {"store": store, "sha256": sha256(path)}
-    read: Callable[[Path], KnowledgeGraph] = STORES[store]
+    read: Callable[[Path], KnowledgeGraph] = getattr(KnowledgeGraph, f"from_{store}")
     return compiled(cache, as_file_name(path.stem), source, lambda: read(path))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -140,6 +140,14 @@ class _World:
             tuple(name for name in graph.names(row) if len(bearers[_folded(name)]) == 1)
             for row in range(len(graph))
         ]
+        self.keys = list(graph.keys)
+        self.steps: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+        relations = [key.removeprefix(VOCABULARY) for key in graph.relation_keys]
+        columns = (graph.heads.tolist(), graph.relations.tolist(), graph.tails.tolist())
+        for head, relation, tail in zip(*columns, strict=True):
+            self.steps[relations[relation]][head].append(tail)
+            self.steps["^" + relations[relation]][tail].append(head)
+        self.reached = {kind.name: self.follow(kind) for kind in KINDS}
 
     def deal_topics(self, seed: int) -> dict[str, set[int]]:
         """Deal the entities of each type to the three parts."""
@@ -152,21 +160,16 @@ class _World:
                 part.update(rows)
         return topics
 
-    def follow(self, row: int, path: Sequence[str]) -> set[int]:
-        """Return where a path leads."""
-        reached = {row}
-        for step in path:
-            relation = self.graph.relation_row(VOCABULARY + step.removeprefix("^"))
-            if step.startswith("^"):
-                relation += self.graph.num_relations
-            reached = {tail for head in reached for tail in self._neighbours(head, relation)}
+    def follow(self, kind: Kind) -> dict[int, set[int]]:
+        """Return where the path of a kind leads from each of its topics."""
+        reached = {row: {row} for row in self.rows[kind.topic] if self.names[row]}
+        for step in kind.path:
+            steps = self.steps[step]
+            reached = {
+                topic: {end for row in rows for end in steps.get(row, ())}
+                for topic, rows in reached.items()
+            }
         return reached
-
-    def _neighbours(self, row: int, relation: int) -> list[int]:
-        start, end = self.graph.neighbour_indptr[row : row + 2]
-        found = self.graph.neighbour_relation[start:end] == relation
-        neighbours: list[int] = self.graph.neighbour_entity[start:end][found].tolist()
-        return neighbours
 
     def ask(
         self, part: str, topics: set[int], size: int, random: np.random.Generator
@@ -188,8 +191,12 @@ class _World:
         self, kind: Kind, part: str, topics: set[int], answerable: bool, random: np.random.Generator
     ) -> Iterator[Question]:
         """Yield questions of one kind: each topic in one wording, then each in another, ..."""
-        about = [row for row in self.rows[kind.topic] if row in topics and self.names[row]]
-        about = [row for row in about if self._suits(row, kind, answerable)]
+        # Nobody asks a capital for the capital of its country.
+        about = [
+            row
+            for row, reached in self.reached[kind.name].items()
+            if row in topics and bool(reached) == answerable and row not in reached
+        ]
         unseen = part == "test"
         for turn in range(len(kind.wordings)):
             for place in random.permutation(len(about)).tolist():
@@ -199,11 +206,6 @@ class _World:
                 else:
                     wording = kind.wordings[(turn + row) % len(kind.wordings)]
                 yield self._question(kind, row, wording, random)
-
-    def _suits(self, row: int, kind: Kind, answerable: bool) -> bool:
-        reached = self.follow(row, kind.path)
-        is_own_answer = row in reached and len(kind.path) > 1 and "borders" not in kind.path
-        return bool(reached) == answerable and not is_own_answer
 
     def _question(
         self, kind: Kind, row: int, wording: str, random: np.random.Generator
@@ -215,9 +217,8 @@ class _World:
         if random.random() < LOWER:
             text = text.lower()
             text = text.rstrip("?.") if random.random() < 0.5 else text
-        keys = self.graph.keys
-        answers = tuple(sorted(keys[answer] for answer in self.follow(row, kind.path) - {row}))
-        return Question(text, keys[row], name, answers, kind.name, wording)
+        answers = tuple(sorted(self.keys[answer] for answer in self.reached[kind.name][row]))
+        return Question(text, self.keys[row], name, answers, kind.name, wording)
 
 
 def _folded(name: str) -> tuple[str, ...]:

@@ -1,0 +1,153 @@
+"""Figures of merit: arrays in, floats out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+
+# 97.5 % points of Student's t with 1, 2, ... degrees of freedom.
+_T = (
+    12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281,
+    2.2010, 2.1788, 2.1604, 2.1448, 2.1314, 2.1199, 2.1098, 2.1009, 2.0930, 2.0860,
+    2.0796, 2.0739, 2.0687, 2.0639, 2.0595, 2.0555, 2.0518, 2.0484, 2.0452, 2.0423,
+)  # fmt: skip
+
+
+class Interval(NamedTuple):
+    """A mean and half the width of its 95 % confidence interval (NaN for fewer than 2 values)."""
+
+    mean: float
+    half_width: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} ± {self.half_width:.3f}"
+
+
+def accuracy(predicted: Shaped[np.ndarray, "text"], right: Shaped[np.ndarray, "text"]) -> float:
+    """Return the share of texts whose predicted label is the right one: ``mean(p_i == r_i)``."""
+    _same_shape(predicted, right)
+    return float(np.mean(predicted == right)) if len(right) else math.nan
+
+
+def micro_f1(
+    predicted: Shaped[np.ndarray, "text label"], right: Shaped[np.ndarray, "text label"]
+) -> float:
+    """Return F1 over all (text, label) pairs: ``2 TP / (2 TP + FP + FN)``, 0 if there are none."""
+    predicted, right = _as_bool(predicted, right)
+    total = int(predicted.sum() + right.sum())
+    return 2 * int((predicted & right).sum()) / total if total else 0.0
+
+
+def macro_f1(
+    predicted: Shaped[np.ndarray, "text label"], right: Shaped[np.ndarray, "text label"]
+) -> float:
+    """Return the mean over labels of ``2 TP / (2 TP + FP + FN)``; a label without any counts 0."""
+    predicted, right = _as_bool(predicted, right)
+    if predicted.shape[1] == 0:
+        return math.nan
+    shared, total = (predicted & right).sum(axis=0), predicted.sum(axis=0) + right.sum(axis=0)
+    return float(np.mean(np.where(total > 0, 2 * shared / np.maximum(total, 1), 0.0)))
+
+
+def best_threshold(
+    scores: Float[np.ndarray, "text label"], targets: Shaped[np.ndarray, "text label"]
+) -> float:
+    """Return the threshold that maximises micro-F1 of ``scores >= threshold``.
+
+    With the scores in falling order and ``c_k`` right ones among the first k, F1 of the first k is
+    ``2 c_k / (k + number of right ones)``. The threshold lies halfway between the last score that
+    counts and the next one; without any right pair it lies above every score.
+    """
+    _same_shape(scores, targets)
+    flat, right = scores.ravel().astype(np.float64), np.asarray(targets, bool).ravel()
+    if not len(flat):
+        return 0.5
+    if np.isnan(flat).any():
+        raise ValueError("Some scores are NaN; there is no threshold to choose.")
+    order = np.argsort(-flat, kind="stable")
+    ranked = flat[order]
+    if not right.any():
+        return float(np.nextafter(ranked[0], math.inf))
+    count = np.arange(1, len(flat) + 1)
+    f1 = 2 * np.cumsum(right[order]) / (count + right.sum())
+    f1[:-1][ranked[:-1] == ranked[1:]] = -1.0  # equal scores go together
+    last = int(np.argmax(f1))
+    if last + 1 == len(ranked):
+        return float(ranked[last])
+    middle = (ranked[last] + ranked[last + 1]) / 2
+    return float(middle if middle > ranked[last + 1] else ranked[last])
+
+
+def hits_at_k(ranks: Int[np.ndarray, "text"], k: int = 1) -> float:
+    """Return the share of texts with a right answer among the first k: ``mean(rank_i <= k)``.
+
+    Args:
+        ranks: Of the best right answer, from 1; 0 where no right answer was ranked at all.
+        k: How many answers count.
+    """
+    if k < 1:
+        raise ValueError(f"k is at least 1, got {k}.")
+    return float(np.mean((ranks > 0) & (ranks <= k))) if len(ranks) else math.nan
+
+
+def mrr(ranks: Int[np.ndarray, "text"]) -> float:
+    """Return the mean reciprocal rank ``mean(1 / rank_i)``, with 0 for a rank of 0 (not ranked)."""
+    if not len(ranks):
+        return math.nan
+    return float(np.mean(np.where(ranks > 0, 1 / np.maximum(ranks, 1), 0.0)))
+
+
+def mean_ci(values: Sequence[float] | Float[np.ndarray, "run"]) -> Interval:
+    """Return the mean and the half width ``t(0.975, n - 1) * s / sqrt(n)`` of its interval.
+
+    ``s`` is the sample's standard deviation, with n - 1 under the fraction.
+    """
+    given = np.asarray(values, np.float64)
+    if not len(given):
+        return Interval(math.nan, math.nan)
+    if len(given) == 1:
+        return Interval(float(given[0]), math.nan)
+    deviation = float(np.std(given, ddof=1))
+    return Interval(
+        float(given.mean()), student_t(len(given) - 1) * deviation / math.sqrt(len(given))
+    )
+
+
+def paired_difference(
+    first: Sequence[float] | Float[np.ndarray, "run"],
+    second: Sequence[float] | Float[np.ndarray, "run"],
+) -> Interval:
+    """Return mean and interval of ``first_i - second_i``, paired by run (such as by seed)."""
+    if len(first) != len(second):
+        raise ValueError(f"Pairs need as many of each: {len(first)} and {len(second)} were given.")
+    return mean_ci(np.asarray(first, np.float64) - np.asarray(second, np.float64))
+
+
+def student_t(freedom: int) -> float:
+    """Return the 97.5 % point of Student's t.
+
+    From a table to 30 degrees of freedom, then by the first terms of the expansion in 1 / freedom
+    (Abramowitz and Stegun, 26.7.5), which is right to four digits there.
+    """
+    if freedom < 1:
+        raise ValueError(f"There are no {freedom} degrees of freedom; give two values or more.")
+    if freedom <= len(_T):
+        return _T[freedom - 1]
+    z = 1.959963984540054
+    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+
+
+def _as_bool(
+    predicted: Shaped[np.ndarray, "text label"], right: Shaped[np.ndarray, "text label"]
+) -> tuple[Bool[np.ndarray, "text label"], Bool[np.ndarray, "text label"]]:
+    _same_shape(predicted, right)
+    return np.asarray(predicted, bool), np.asarray(right, bool)
+
+
+def _same_shape(first: np.ndarray, second: np.ndarray) -> None:
+    if first.shape != second.shape:
+        raise ValueError(f"The shapes differ: {first.shape} and {second.shape}.")

@@ -1,0 +1,308 @@
+"""Public data sets in their official layouts, and a user's own."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from kgfm.datasets import DATASETS, Dataset, film_genres, jsonl, metaqa, split
+from kgfm.datasets.base import compiled
+from kgfm.datasets.films import GENRES, HAS_GENRE, HAS_TAGS
+from kgfm.datasets.metaqa import answer_keys
+from kgfm.graph import KnowledgeGraph
+from kgfm.storage import MANIFEST
+from kgfm.types import Mention
+
+ENTITIES = ["Heat", "Mann", "9.99", "Drama", "Alien", "Paris", "Texas", "Paris, Texas", "drama"]
+ENTITIES += ["Stanton", "dark\ttower", "Wings", "Crime", "1984"]
+RELATIONS = ["directed_by", HAS_GENRE, HAS_TAGS, "starred_actors", "release_year"]
+TRIPLES = [
+    ("Heat", "directed_by", "Mann"),
+    ("Heat", HAS_GENRE, "Drama"),
+    ("Heat", HAS_GENRE, "Crime"),
+    ("Heat", HAS_TAGS, "drama"),
+    ("Heat", HAS_TAGS, "dark\ttower"),
+    ("Alien", "starred_actors", "Stanton"),
+    ("Alien", HAS_GENRE, "Drama"),
+    ("Alien", "release_year", "1984"),
+    ("Alien", "release_year", "9.99"),
+    ("Paris, Texas", "starred_actors", "Stanton"),
+    ("Paris, Texas", HAS_GENRE, "Drama"),
+    ("Wings", "directed_by", "Mann"),
+    ("Wings", HAS_GENRE, "Drama"),
+]
+NAMED = '<x:{0}> <http://www.w3.org/2000/01/rdf-schema#label> "{0}" .'
+PLOTS = ["heat|has_plot|a thief | a cop.", "alien|has_plot|in space.", "wings|has_plot|one."]
+PLOTS += ["wings|has_plot|two.", "paris, texas|has_plot|a man walks.", "unknown|has_plot|none."]
+
+
+def write(path, lines):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+@pytest.fixture
+def films(tmp_path):
+    """A little MetaQA in the official layout."""
+    folder = tmp_path / "metaqa"
+    write(folder / "kb/entities.dict", [f"{i}\t{name}" for i, name in enumerate(ENTITIES)])
+    numbered = [n for name in RELATIONS for n in (name, name + "_reverse")]
+    write(folder / "kb/relations.dict", [f"{i}\t{name}" for i, name in enumerate(numbered)])
+    rows = [
+        f"{ENTITIES.index(h)} {2 * RELATIONS.index(r)} {ENTITIES.index(t)}" for h, r, t in TRIPLES
+    ]
+    inverse = f"{ENTITIES.index('Mann')} 1 {ENTITIES.index('Heat')}"
+    write(folder / "kb/train.txt", [*rows, rows[0], inverse])
+    dev = [f"who directed [Heat] number {i}\tMann" for i in range(40)]
+    dev += ["what does [Stanton] act in\tAlien|Paris|Texas"] * 2
+    write(folder / "1-hop/qa_dev.txt", dev)
+    write(folder / "text/wikimovies_plots.txt", PLOTS)
+    return folder
+
+
+def every(dataset):
+    return dataset.train + dataset.validation + dataset.test
+
+
+def test_every_data_set_can_be_asked_for_by_its_name():
+    assert set(DATASETS) == {"film-genres", "jsonl", "metaqa", "world"}
+
+
+def test_a_split_deals_all_out_once_and_by_the_seed_alone():
+    parts = split(range(100), seed=1, test=0.2, validation=0.1)
+    assert [len(part) for part in parts] == [72, 8, 20]
+    assert sorted(item for part in parts for item in part) == list(range(100))
+    assert parts == split(range(100), seed=1, test=0.2, validation=0.1)
+    assert parts != split(range(100), seed=2, test=0.2, validation=0.1)
+
+
+def test_a_graph_is_compiled_once_and_again_when_its_source_changes_or_is_damaged(tmp_path):
+    built = []
+
+    def build():
+        built.append(1)
+        return KnowledgeGraph.from_records([], [("a", "r", "b")])
+
+    first = compiled(tmp_path, "small", {"sha256": "1"}, build)
+    assert compiled(tmp_path, "small", {"sha256": "1"}, build).path == first.path
+    assert len(built) == 1
+    assert compiled(tmp_path, "small", {"sha256": "2"}, build).path != first.path
+    assert len(built) == 2
+    (first.path / MANIFEST).write_text("{")
+    assert compiled(tmp_path, "small", {"sha256": "1"}, build).num_triples == 1
+    assert len(built) == 3
+
+
+# -- MetaQA ---------------------------------------------------------------------------------------
+
+
+def test_metaqa_reads_labels_with_tabs_and_only_even_relations(films, tmp_path):
+    graph = metaqa(films, tmp_path / "cache").graph
+    assert len(graph) == len(ENTITIES)
+    assert "dark\ttower" in graph
+    assert "9.99" in graph
+    assert graph.num_triples == len(TRIPLES)
+    assert list(graph.relation_keys) == sorted(RELATIONS)
+    assert graph.relation_text(graph.relation_row("directed_by")) == "directed by"
+
+
+def test_metaqa_takes_the_brackets_out_and_leaves_the_topic_to_the_linker(films, tmp_path):
+    dataset = metaqa(films, tmp_path / "cache")
+    assert len(every(dataset)) == 42
+    assert all("[" not in example.text and example.mentions is None for example in every(dataset))
+
+
+def test_metaqa_gives_the_topic_with_its_offsets_when_told_so(films, tmp_path):
+    for example in every(metaqa(films, tmp_path / "cache", topics="gold")):
+        (mention,) = example.mentions
+        assert example.text[mention.start : mention.end] == mention.text == mention.entity
+
+
+def test_metaqa_joins_a_label_that_was_split_at_its_comma(films, tmp_path):
+    (target,) = {e.target for e in every(metaqa(films, tmp_path / "cache")) if "act" in e.text}
+    assert target == ("Alien", "Paris, Texas")
+    labels = {"a", "b|c", "d, e, f", "d, e"}
+    assert list(answer_keys("a|b|c|d|e|f|x", labels)) == ["a", "b|c", "d, e, f", "x"]
+
+
+def test_a_question_that_stands_twice_is_in_one_part_only(films, tmp_path):
+    for seed in range(5):
+        dataset = metaqa(films, tmp_path / "cache", seed=seed)
+        parts = [{example.text for example in part} for part in every_part(dataset)]
+        assert sum(map(len, parts)) == len(set().union(*parts)) == 41
+
+
+def every_part(dataset):
+    return dataset.train, dataset.validation, dataset.test
+
+
+def test_metaqa_reads_the_official_parts_when_told_so(films, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"qa_train\.txt"):
+        metaqa(films, tmp_path / "cache", questions="official")
+    for part in ("train", "test"):
+        write(films / f"1-hop/qa_{part}.txt", [f"who directed [Heat] {part}\tMann"])
+    dataset = metaqa(films, tmp_path / "cache", questions="official")
+    assert [len(part) for part in every_part(dataset)] == [1, 42, 1]
+    assert dataset.test[0].text == "who directed Heat test"
+
+
+def test_metaqa_says_what_is_wrong_and_where(films, tmp_path):
+    with pytest.raises(ValueError, match="hops is one of 1, 2, 3; got 4"):
+        metaqa(films, tmp_path / "cache", hops=4)
+    with pytest.raises(ValueError, match="--data"):
+        metaqa(None, tmp_path / "cache")
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        metaqa(tmp_path / "nowhere", tmp_path / "cache")
+    write(films / "1-hop/qa_dev.txt", ["who directed [Heat]\tMann", "who directed Heat\tMann"])
+    with pytest.raises(ValueError, match=r"qa_dev\.txt, line 2"):
+        metaqa(films, tmp_path / "cache")
+    write(films / "kb/train.txt", ["0 0 1", "0 0 99"])
+    with pytest.raises(ValueError, match=r"train\.txt, line 2"):
+        metaqa(films, tmp_path / "cache")
+
+
+# -- film genres ----------------------------------------------------------------------------------
+
+
+def test_only_films_with_one_plot_one_head_at_most_one_year_and_a_genre_count(films, tmp_path):
+    examples = every(film_genres(films, tmp_path / "cache"))
+    assert {e.text: e.target for e in examples} == {
+        "Heat. a thief | a cop.": ("Drama", "Crime"),
+        "Paris, Texas. a man walks.": ("Drama",),
+    }
+    assert {e.mentions for e in examples} == {
+        (Mention(0, len(title), title, title),) for title in ("Heat", "Paris, Texas")
+    }
+
+
+def test_genres_and_tags_named_like_one_leave_the_graph(films, tmp_path):
+    dataset = film_genres(films, tmp_path / "cache")
+    assert dataset.multi_label
+    assert HAS_GENRE not in list(dataset.graph.relation_keys)
+    assert not {"drama", "Drama", "Crime"} & set(dataset.graph.keys)
+    assert "dark\ttower" in dataset.graph
+
+
+def test_only_training_films_show_their_genres_and_only_when_told_so(films, tmp_path):
+    dataset = film_genres(films, tmp_path / "cache", genre_edges="train")
+    graph = dataset.graph
+    genre = graph.relations == graph.relation_row(HAS_GENRE)
+    heads = {graph.keys[int(row)] for row in graph.heads[genre]}
+    assert heads == {example.mentions[0].entity for example in dataset.train}
+    assert "drama" not in graph
+
+
+def test_plots_become_descriptions_when_told_so(films, tmp_path):
+    plain, told = (film_genres(films, tmp_path / "cache", plots=plots) for plots in (False, True))
+    assert not any(plain.graph.descriptions)
+    described = {told.graph.keys[i]: text for i, text in enumerate(told.graph.descriptions) if text}
+    assert set(described) == {"Heat", "Alien", "Paris, Texas"}
+    assert plain.graph.path != told.graph.path
+
+
+def test_film_genres_refuses_another_way_with_the_edges(films, tmp_path):
+    with pytest.raises(Exception, match=r"'none'.*'train'"):  # the annotation may be checked first
+        film_genres(films, tmp_path / "cache", genre_edges="all")
+
+
+@pytest.mark.data
+def test_the_real_films_are_as_many_as_they_should_be(public_data, tmp_path):
+    if not (public_data / "metaqa" / "text").is_dir():
+        pytest.skip(f"no metaqa with plots in {public_data}")
+    dataset = film_genres(public_data / "metaqa", tmp_path, genre_edges="train")
+    assert len(every(dataset)) == 9_865
+    assert {genre for example in dataset.train for genre in example.target} == set(GENRES)
+    shown = int(np.sum(dataset.graph.relations == dataset.graph.relation_row(HAS_GENRE)))
+    assert shown >= len(dataset.train)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("hops", "questions"), [(1, 9_992), (2, 14_872), (3, 14_274)])
+def test_the_real_metaqa_is_read_whole(public_data, tmp_path, hops, questions):
+    if not (public_data / "metaqa").is_dir():
+        pytest.skip(f"no metaqa in {public_data}")
+    dataset = metaqa(public_data / "metaqa", tmp_path, hops=hops, topics="gold")
+    assert repr(dataset.graph) == "KnowledgeGraph(43,234 entities, 9 relations, 133,582 triples)"
+    assert len(every(dataset)) == questions
+    keys = set(dataset.graph.keys)
+    assert all(set(e.target) <= keys and e.mentions[0].entity in keys for e in every(dataset))
+
+
+# -- a user's own ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own(tmp_path):
+    write(tmp_path / "graph.tsv", ["Heat\tdirector\tMann", "Alien\tdirector\tScott"])
+    lines = [
+        {"text": "Who directed Heat?", "target": "Mann"},
+        {"text": "And Alien?", "target": ["Scott"], "mentions": [mention(4, 9, "Alien")]},
+        {"text": "Who wrote it?", "target": [], "mentions": []},
+        {"text": "Unknown."},
+    ]
+    write(tmp_path / "train.jsonl", [*map(json.dumps, lines), ""])
+    return tmp_path
+
+
+def mention(start, end, entity):
+    return {"start": start, "end": end, "entity": entity}
+
+
+def read(folder, **arguments):
+    given = {"graph": "graph.tsv", "train": "train.jsonl", "validation": "train.jsonl"}
+    return jsonl(folder, folder / "cache", **given | arguments)
+
+
+def test_own_texts_are_read_with_targets_and_mentions(own):
+    dataset = read(own, multi_label=True)
+    assert isinstance(dataset, Dataset)
+    assert dataset.multi_label
+    assert [example.target for example in dataset.train] == [("Mann",), ("Scott",), (), None]
+    assert [example.mentions for example in dataset.train] == [
+        None,
+        (Mention(4, 9, "Alien", "Alien"),),
+        (),
+        None,
+    ]
+    assert dataset.test == ()
+    assert read(own, test="train.jsonl").test == dataset.train
+
+
+def test_own_graph_may_be_a_file_or_a_snapshot(own):
+    from_file = read(own).graph
+    write(
+        own / "same.ttl", ["<x:Heat> <x:director> <x:Mann> .", *map(NAMED.format, ("Heat", "Mann"))]
+    )
+    assert read(own, graph="same.ttl", train="", validation="").graph.num_triples == 1
+    snapshot = from_file.path.relative_to(own)
+    assert read(own, graph=str(snapshot)).graph.fingerprint == from_file.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{", "Expecting"),
+        ("[1]", "JSON object"),
+        ('{"text": 1}', "'text' is a string"),
+        ('{"target": "x"}', "'text' is a string; got None"),
+        ('{"text": "x", "label": "y"}', "unknown 'label'"),
+        ('{"text": "x", "target": 3}', "'target' is a string or a list"),
+        ('{"text": "x", "mentions": {}}', "'mentions' is a list"),
+        ('{"text": "x", "mentions": [{"start": 0}]}', "needs start, end and entity"),
+        ('{"text": "x", "mentions": [{"start": 0, "end": 9, "entity": "Heat"}]}', "1 characters"),
+        ('{"text": "x", "mentions": [{"start": 0, "end": 1, "entity": "Haet"}]}', "mean 'Heat'"),
+    ],
+)
+def test_a_bad_line_is_named_with_its_file_and_number(own, line, reason):
+    write(own / "bad.jsonl", ['{"text": "fine"}', line])
+    with pytest.raises(ValueError, match=r"bad\.jsonl, line 2: .*" + reason):
+        read(own, train="bad.jsonl")
+
+
+def test_a_missing_file_is_named(own):
+    with pytest.raises(FileNotFoundError, match=r"none\.jsonl"):
+        read(own, train="none.jsonl")
+    with pytest.raises(FileNotFoundError, match=r"none\.ttl"):
+        read(own, graph="none.ttl")
