@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -87,11 +88,13 @@ def by_the_rule(
         return [other for other, r in entries if is_shown(r, entity, other)][:fan_out]
 
     for hop in range(1, hops + 1):
-        rows = [row(entity) for entity, met in distance.items() if met == hop - 1]
-        for turn in range(max(map(len, rows), default=0)):
-            for entries in rows:
-                if turn < len(entries) and len(distance) < budget:
-                    distance.setdefault(entries[turn], hop)
+        rows = [row(entity) for entity, away in distance.items() if away == hop - 1]
+        turns = range(max(map(len, rows), default=0))
+        met = [entries[turn] for turn in turns for entries in rows if turn < len(entries)]
+        links = Counter(entity for entity in met if entity not in distance)
+        for entity, _ in links.most_common():  # stable: among equals the first met comes first
+            if len(distance) < budget:
+                distance[entity] = hop
     columns = graph.heads.tolist(), graph.relations.tolist(), graph.tails.tolist()
     shown = [
         (head, relation, tail)

@@ -27,8 +27,9 @@ class HopRetriever(Retriever):
        (degree of the neighbour, relation, out before in, key of the neighbour), lowest first.
        Hidden entries are dropped from the row, then all but the first ``fan_out``. Two relations
        to one neighbour are two entries, and a neighbour that is a node already uses its place up.
-    3. They take turns: the first entry of each, then the second of each, and so on. An entity
-       that is no node yet becomes the next one, until there are ``budget``; so several seeds
+    3. Entities that are no nodes yet become nodes until there are ``budget``: those that most
+       entries lead to come first, for they tie the others together; among equals the nodes take
+       turns, the first entry of each, then the second of each, and so on, so that several seeds
        share the budget.
     4. The edges are all triples of the graph whose head and tail are nodes, hidden ones
        excepted, each once, ordered by (head, relation, tail). They need not have been walked.

@@ -73,46 +73,68 @@ def _next_shown(place, stop, at_seed, row, hidden, keys, places, distance):
 
 
 @compiled
-def _round(hop, count, num_active, limit, graph, hidden, table, walk):
-    """Follow one more entry of each active node; return the numbers of nodes and of those left."""
+def _entries(begin, count, fan_out, graph, hidden, table, walk):
+    """Return the entities that the walk's next hop meets, in turns, those that are nodes left out."""
     indptr, row = graph
     keys, places = table
     nodes, distance, cursor, active = walk
-    left = 0
+    num_active, room = count - begin, 0
     for turn in range(num_active):
-        node = active[turn]
-        stop = indptr[nodes[node] + 1]
-        place = _next_shown(
-            cursor[node], stop, distance[node] == 0, row, hidden, keys, places, distance
-        )
-        if place < stop:
-            cursor[node] = place + 1
-            active[left] = node
-            left += 1
-            count = _add(row[0][place], hop, count, keys, places, nodes, distance)
-            if count == limit:
-                return count, 0
-    return count, left
+        active[turn] = begin + turn
+        cursor[begin + turn] = indptr[nodes[begin + turn]]
+        room += min(fan_out, indptr[nodes[begin + turn] + 1] - indptr[nodes[begin + turn]])
+    found, size, taken = np.empty(room, np.int32), 0, 0
+    while num_active > 0 and taken < fan_out:
+        left = 0
+        for turn in range(num_active):
+            node = active[turn]
+            stop = indptr[nodes[node] + 1]
+            place = _next_shown(
+                cursor[node], stop, distance[node] == 0, row, hidden, keys, places, distance
+            )
+            if place < stop:
+                cursor[node] = place + 1
+                active[left] = node
+                left += 1
+                if keys[_slot(keys, row[0][place])] == -1:
+                    found[size] = row[0][place]
+                    size += 1
+        num_active = left
+        taken += 1
+    return found[:size]
+
+
+@compiled
+def _most_linked(found):
+    """Return the distinct entities, those found most often first, then in the order found."""
+    order = np.argsort(found, kind="mergesort")
+    links, first = np.zeros(len(found), np.int64), np.empty(len(found), np.int64)
+    size = 0
+    for place in range(len(order)):
+        if place == 0 or found[order[place]] != found[order[place - 1]]:
+            first[size] = order[place]
+            size += 1
+        links[size - 1] += 1
+    # One sortable number: first more links, then an earlier place.
+    rank = np.argsort(first[:size] - links[:size] * len(found))
+    return found[first[:size][rank]]
 
 
 @compiled
 def _walk(seeds, hops, fan_out, limit, graph, hidden, table, walk):
     """Fill ``walk`` with the nodes of one text, breadth first; return how many there are."""
-    nodes, distance, cursor, active = walk
+    nodes, distance = walk[0], walk[1]
     count = 0
     for entity in seeds:
         if count < limit:
             count = _add(entity, 0, count, table[0], table[1], nodes, distance)
     begin, hop = 0, 1
     while hop <= hops and begin < count < limit:
-        num_active = count - begin
-        for turn in range(num_active):
-            active[turn] = begin + turn
-            cursor[begin + turn] = graph[0][nodes[begin + turn]]
-        begin, taken = count, 0
-        while num_active > 0 and taken < fan_out:
-            count, num_active = _round(hop, count, num_active, limit, graph, hidden, table, walk)
-            taken += 1
+        found = _entries(begin, count, fan_out, graph, hidden, table, walk)
+        begin = count
+        for entity in _most_linked(found):
+            if count < limit:
+                count = _add(entity, hop, count, table[0], table[1], nodes, distance)
         hop += 1
     return count
 
