@@ -92,14 +92,22 @@ def write_folder(
             raise
     whole = {**manifest, "files": written}
     previous = folder / MANIFEST
-    old = json.loads(previous.read_text())["files"] if previous.exists() else {}
+    old = _old_files(previous)
     _sync(folder)
     replace_file(previous, (json.dumps(whole, indent=1, ensure_ascii=False) + "\n").encode())
     kept = {entry["file"] for entry in written.values()}
-    for entry in old.values():
-        if entry["file"] not in kept:
-            (folder / entry["file"]).unlink(missing_ok=True)
+    for name in old - kept:
+        (folder / name).unlink(missing_ok=True)
     return whole
+
+
+def _old_files(manifest: Path) -> set[str]:
+    """Names of the files that a manifest names; none where it is missing or damaged."""
+    try:
+        entries = json.loads(manifest.read_text(encoding="utf-8"))["files"].values()
+        return {entry["file"] for entry in entries if Path(entry["file"]).name == entry["file"]}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
 
 
 def read_manifest(folder: str | Path, kind: str, format: int) -> dict[str, Any]:

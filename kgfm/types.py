@@ -26,7 +26,7 @@ class Mention:
         text: ``source[start:end]``.
         entity: Key of the entity in the graph, or ``None`` for NIL.
         score: How sure the linker is, from 0 to 1.
-        candidates: Other entities that it weighed: (key, score), best first.
+        candidates: Entities that it weighed: (key, score), best first.
     """
 
     start: int

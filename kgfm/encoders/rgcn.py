@@ -39,12 +39,9 @@ class RGCNLayer(nn.Module):
     ) -> Float[Tensor, "node width"]:
         """Return the new node states; ``weights`` is ``c_rk / |N_r(i)|`` for each edge."""
         source, target = edge_index
-        messages = x[source]
-        summed = [
-            x.new_zeros(x.shape).index_add(0, target, messages * weight[:, None])
-            for weight in weights.unbind(1)
-        ]
-        out: Tensor = self.root(x) + torch.cat(summed, dim=1) @ self.basis.flatten(0, 1)
+        messages = x.index_select(0, source)[:, None] * weights[:, :, None]
+        summed = x.new_zeros(len(x), *messages.shape[1:]).index_add(0, target, messages)
+        out: Tensor = self.root(x) + summed.flatten(1) @ self.basis.flatten(0, 1)
         return out
 
 
@@ -97,7 +94,7 @@ class RGCN(GraphEncoder):
         self, batch: Batch, query: Float[Tensor, "batch query_width"]
     ) -> Float[Tensor, "node node_width"]:
         """Return the state of each node."""
-        x = self.project(batch.node_features)[batch.node_feature]
+        x = self.project(batch.node_features).index_select(0, batch.node_feature)
         x = x + (batch.node_hops == 0)[:, None] * self.seed_mark
         weights = self._edge_weights(batch, query).unflatten(1, (len(self.layers), -1))
         for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
@@ -115,7 +112,7 @@ class RGCN(GraphEncoder):
             scale = scale * gates[batch.node_text[batch.edge_index[1]], batch.edge_type]
         if batch.edge_weight is not None:
             scale = scale * batch.edge_weight
-        return table[batch.edge_type] * scale[:, None]
+        return table.index_select(0, batch.edge_type) * scale[:, None]
 
 
 def _both_ways(relations: Tensor, there: nn.Linear, back: nn.Linear) -> Tensor:

@@ -41,4 +41,5 @@ def dense_nodes(
     rows = batch.node_slot.masked_fill(~batch.node_mask, len(nodes))
     from torch import cat
 
-    return torch.cat([nodes, padded])[rows]
+    dense = torch.cat([nodes, padded]).index_select(0, rows.flatten())
+    return dense.unflatten(0, rows.shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from kgfm.batch import Batch
 from kgfm.fusion.base import Fusion, dense_nodes
@@ -53,20 +54,24 @@ class CrossAttentionFusion(Fusion):
         batch: Batch,
     ) -> tuple[Float[Tensor, "batch token width"], Float[Tensor, "node node_width"]]:
         """Return the tokens with what they read added, and the nodes as they were."""
-        query = self.query(self.norm(tokens)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        query = self._heads(self.query(self.norm(tokens)))
         # Keys and values of the flat nodes first: padding slots then cost no product.
-        key = dense_nodes(self.key(nodes), batch).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        value = dense_nodes(self.value(nodes), batch).unflatten(-1, (self.heads, -1))
-        logits = query @ key.transpose(2, 3) / query.shape[-1] ** 0.5
-        logits = logits + self._bias(batch, logits.shape)
-        logits = logits.masked_fill(~batch.node_mask[:, None, None, :], -1e9)
-        # The second mask makes the row of a text without nodes all zero.
-        weights = torch.softmax(logits, -1) * batch.node_mask[:, None, None, :]
-        read = (weights @ value.transpose(1, 2)).transpose(1, 2).flatten(2)
+        key = self._heads(dense_nodes(self.key(nodes), batch))
+        value = self._heads(dense_nodes(self.value(nodes), batch))
+        read = functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=self._bias(batch, query)
+        )
+        # A text without nodes has read padding only; it gets exactly zero.
+        read = read.transpose(1, 2).flatten(2) * batch.node_mask[:, :1, None]
         return tokens + self.output(read), nodes
 
-    def _bias(self, batch: Batch, shape: torch.Size) -> Float[Tensor, "batch head token slot"]:
+    def _heads(self, x: Float[Tensor, "batch row inner"]) -> Float[Tensor, "batch head row part"]:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+    def _bias(self, batch: Batch, query: Tensor) -> Float[Tensor, "batch head token slot"]:
+        """Zero for a node, the learned bias where a token names it, and very low for padding."""
         text, token, slot = batch.aligned
-        named = torch.zeros(shape[0], *shape[2:], device=text.device)
+        named = query.new_zeros(len(batch), query.shape[2], batch.node_mask.shape[1])
         named[text, token, slot] = 1.0
-        return named[:, None] * self.mention_bias[:, None, None]
+        padding = (~batch.node_mask[:, None, None, :]).to(query.dtype) * -1e9
+        return named[:, None] * self.mention_bias[:, None, None] + padding

@@ -16,9 +16,9 @@ from kgfm.metrics import hits_at_k, mrr
 class AnswerHead(Head):
     """Score each node against the question: ``MLP[n; Wq; n * Wq]``, and NIL by the question alone.
 
-    The probabilities of a text's nodes and of NIL sum to one. The loss is ``-log`` of the
-    probability of all right answers together; it is that of NIL where no right answer is among
-    the nodes.
+    The probabilities of a text's nodes and of NIL sum to one. The loss is the
+    cross-entropy to the uniform distribution over the right answers among the nodes (as in ReaRev,
+    Mavromatis and Karypis, 2022, sec. 3, up to a constant), or to NIL where there is none.
 
     Args:
         width: Width of the tokens.
@@ -67,10 +67,10 @@ class AnswerHead(Head):
             return None
         assert output.nil is not None
         everything = self._log_sum(output.logits, output.nil, batch)
-        wrong = output.logits.masked_fill(~batch.node_target, -torch.inf)
-        answered = torch.zeros(len(batch), dtype=torch.bool, device=wrong.device)
-        answered[batch.node_text[batch.node_target]] = True
-        right = self._log_sum(wrong, output.nil.masked_fill(answered, -torch.inf), batch)
+        target = batch.node_target.to(output.logits.dtype)
+        count = torch.zeros_like(output.nil).index_add(0, batch.node_text, target)
+        total = torch.zeros_like(output.nil).index_add(0, batch.node_text, output.logits * target)
+        right = torch.where(count > 0, total / count.clamp(min=1.0), output.nil)
         return mean_of_known(everything - right, batch.has_target)
 
     @staticmethod
@@ -91,18 +91,18 @@ class AnswerHead(Head):
     def collect(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """Return, per text, the rank of the best right answer and whether the answer is right.
 
-        The rank counts the nodes only; it is infinite where no right answer is among them, and
-        zero where the text has none (NIL is right).
+        The rank counts the nodes only; it is 0 where no right answer is among them, and -1 where
+        the text has none (NIL is right).
         """
         assert output.nil is not None
         assert batch.node_target is not None and batch.has_target is not None
         best = self._best(output.logits.masked_fill(~batch.node_target, -torch.inf), batch)
         ahead = (output.logits > best[batch.node_text]).to(best.dtype)
         rank = 1 + torch.zeros_like(best).index_add(0, batch.node_text, ahead)
-        rank = torch.where(best.isinf(), torch.inf, rank)
+        rank = torch.where(best.isinf(), 0.0, rank)
         nil = output.nil > self._best(output.logits, batch)
         assert batch.answerable is not None
-        rank = torch.where(batch.answerable, rank, 0.0)
+        rank = torch.where(batch.answerable, rank, -1.0)
         right = torch.where(batch.answerable, (rank == 1) & ~nil, nil)
         return {"rank": rank[batch.has_target], "right": right[batch.has_target]}
 
@@ -117,7 +117,7 @@ class AnswerHead(Head):
         The first three rank the entities alone; accuracy lets NIL compete, and counts the
         questions without an answer too.
         """
-        ranks = rows["rank"][rows["rank"] > 0]
+        ranks = rows["rank"][rows["rank"] >= 0].astype(np.int64)
         return {
             "hits@1": hits_at_k(ranks, 1),
             "hits@10": hits_at_k(ranks, 10),

@@ -17,7 +17,7 @@ from kgfm.metrics import best_threshold, macro_f1, micro_f1
 class ClassifyHead(Head):
     """Label logits ``W pool(tokens) + b + G mean(seed nodes)``.
 
-    With several labels those over ``threshold`` are given; it is chosen on the validation part.
+    With several labels those at or over ``threshold`` are given; it is chosen on the validation part.
 
     ``G`` starts at zero and has no bias: an untrained head reads the text alone, and for a text
     without mentions it always does.
@@ -101,7 +101,7 @@ class ClassifyHead(Head):
         """Return accuracy and macro-F1, or micro- and macro-F1 at the threshold."""
         right = rows["targets"] > 0
         if self.multi_label:
-            given = rows["scores"] > float(self.threshold)
+            given = rows["scores"] >= float(self.threshold)
             return {"micro_f1": micro_f1(given, right), "macro_f1": macro_f1(given, right)}
         given = np.eye(right.shape[1], dtype=bool)[rows["scores"].argmax(1)]
         return {

@@ -162,7 +162,7 @@ class Pipeline:
             The validation metrics of the best epoch.
         """
         check_arguments("fit", TrainingConfig, settings)
-        config = config or TrainingConfig(max_tokens=self.max_tokens, **settings)
+        config = config or TrainingConfig(**{"max_tokens": self.max_tokens, **settings})
         self.max_tokens = config.max_tokens
         if self.task == "classify" and not self.labels:
             found = {

@@ -67,7 +67,7 @@ def label_predictions(
     for row, (text, found, ask) in enumerate(zip(texts, mentions, explain, strict=True)):
         scores = probabilities[row].double().cpu().numpy()
         order = np.argsort(-scores, kind="stable").tolist()
-        over = [n for n in order if threshold is not None and scores[n] > threshold]
+        over = [n for n in order if threshold is not None and scores[n] >= threshold]
         predictions.append(
             Prediction(
                 text,
