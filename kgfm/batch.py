@@ -1,4 +1,4 @@
-"""From texts and subgraphs to tensors: tokenise, align mentions to tokens, pack without padding nodes.
+"""From texts and subgraphs to tensors: tokenise, align mentions, pack without padding nodes.
 
 ``numpy`` ends here and ``torch`` begins.
 """
@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -67,14 +67,11 @@ class Batch:
         return len(self.node_feature)
 
     def _map(self, method: str, *args: object, **kwargs: object) -> Batch:
-        return Batch(
-            **{
-                field.name: None
-                if (value := getattr(self, field.name)) is None
-                else getattr(value, method)(*args, **kwargs)
-                for field in fields(self)
-            }
-        )
+        tensors: dict[str, Any] = {
+            name: None if value is None else getattr(value, method)(*args, **kwargs)
+            for name, value in vars(self).items()
+        }
+        return Batch(**tensors)
 
     def to(self, *args: object, **kwargs: object) -> Batch:
         """Move every tensor, as ``Tensor.to`` does; Lightning calls this."""

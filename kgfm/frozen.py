@@ -138,7 +138,7 @@ class FrozenStates:
 
 
 def _key(input_ids: np.ndarray) -> bytes:
-    return blake2b(np.ascontiguousarray(input_ids, dtype=np.int64), digest_size=16).digest()
+    return blake2b(np.asarray(input_ids, dtype=np.int64).tobytes(), digest_size=16).digest()
 
 
 def _size(folder: Path) -> int:

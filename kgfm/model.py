@@ -1,4 +1,4 @@
-"""The model: backbone + graph encoder + fusion + head, a pure ``nn.Module``: Batch in, Output out."""
+"""The model: backbone + graph encoder + fusion + head, a pure ``nn.Module``."""
 
 from __future__ import annotations
 
@@ -95,9 +95,9 @@ class KGModel(nn.Module):
             )
         )
         node_width = 0 if graph is None else graph.out_width
-        given = {"name": fusion} if isinstance(fusion, str) else dict(fusion or {})
+        given: dict[str, Any] = {"name": fusion} if isinstance(fusion, str) else dict(fusion or {})
         top = range(max(backbone.freeze, backbone.num_layers - 2), backbone.num_layers)
-        layers: Sequence[int] = given.pop("layers", None) or list(top)
+        layers: Sequence[int] = given.pop("layers", None) or top
         fusions = {
             layer: resolve(
                 "fusion",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -47,7 +47,8 @@ class Backbone(nn.Module):
         super().__init__()
         self.model = model
         if getattr(model, "pooler", None) is not None:
-            model.pooler = None  # unused, and a parameter without a gradient breaks DDP
+            # Unused, and a parameter without a gradient breaks DDP.
+            model.register_module("pooler", None)
         self.tokenizer = tokenizer
         self.name = name
         self._path = _find_layers(model)
@@ -120,10 +121,8 @@ class Backbone(nn.Module):
                 raise _Enough
             return tokens
 
-        try:
+        with suppress(_Enough):
             self.forward(input_ids, attention_mask, keep)
-        except _Enough:
-            pass
         return found[0]
 
     @contextmanager
@@ -166,7 +165,7 @@ class Backbone(nn.Module):
         for name, parameter in self.model.named_parameters():
             if id(parameter) not in kept:
                 digest.update(name.encode())
-                digest.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy())
+                digest.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().data)
         return digest.hexdigest()
 
     def extra_repr(self) -> str:

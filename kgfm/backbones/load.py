@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -111,7 +111,7 @@ BACKBONES: dict[str, Callable[..., Backbone]] = {
 }
 
 
-def load_backbone(backbone: str | dict[str, Any] | Backbone, **context: Any) -> Backbone:
+def load_backbone(backbone: str | Mapping[str, Any] | Backbone, **context: Any) -> Backbone:
     """Return a backbone by name: a local folder, then a package, then the Hugging Face hub.
 
     Args:

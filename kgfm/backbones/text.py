@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -33,7 +33,7 @@ class TextEncoder:
 
     def __init__(
         self,
-        backbone: str | dict[str, Any] | Backbone = "minilm",
+        backbone: str | Mapping[str, Any] | Backbone = "minilm",
         *,
         max_tokens: int = 128,
         batch_tokens: int = 4096,
@@ -50,15 +50,17 @@ class TextEncoder:
     def name(self) -> str:
         """Says which encoder made a vector; part of a file's name."""
         given = self._given
-        name = given if isinstance(given, str) else None
-        name = name or (given.name if isinstance(given, Backbone) else given["name"])
+        if isinstance(given, Mapping):
+            name = "-".join([given["name"], *(f"{k}{v}" for k, v in given.items() if k != "name")])
+        else:
+            name = given if isinstance(given, str) else given.name
         return f"{name.replace('/', '--')}-{self.max_tokens}"
 
     @torch.inference_mode()
     def __call__(
         self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None
     ) -> Float[np.ndarray, "text width"]:
-        """Return one vector of length 1 per text; ``progress(done, total)`` is told of each batch."""
+        """Return one vector of length 1 per text; ``progress`` is told of (done, total) texts."""
         if not texts:
             return np.zeros((0, self.backbone.width), dtype=np.float32)
         was_training = self.backbone.training

@@ -100,7 +100,8 @@ class RGCN(GraphEncoder):
         for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
             update = functional.gelu(layer(x, batch.edge_index, weights[:, number]))
             x = norm(x + self.dropout(update))
-        return x
+        states: Tensor = x
+        return states
 
     def _edge_weights(self, batch: Batch, query: Tensor) -> Float[Tensor, "edge layer_base"]:
         relations = batch.relation_features
@@ -126,4 +127,5 @@ def mean_over_relation(
     """Return ``1 / |N_r(i)|`` for each edge of type ``r`` that ends in node ``i``."""
     group = target * num_types + edge_type
     _, place, count = torch.unique(group, return_inverse=True, return_counts=True)
-    return 1.0 / count[place]
+    weight: Tensor = 1.0 / count[place]
+    return weight

@@ -39,7 +39,6 @@ def dense_nodes(
     # graph, when no text of the batch has a node (as DDP needs).
     padded = nodes.new_zeros(1, nodes.shape[1])
     rows = batch.node_slot.masked_fill(~batch.node_mask, len(nodes))
-    from torch import cat
-
     dense = torch.cat([nodes, padded]).index_select(0, rows.flatten())
-    return dense.unflatten(0, rows.shape)
+    laid_out: Tensor = dense.unflatten(0, rows.shape)
+    return laid_out

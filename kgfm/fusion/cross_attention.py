@@ -66,12 +66,14 @@ class CrossAttentionFusion(Fusion):
         return tokens + self.output(read), nodes
 
     def _heads(self, x: Float[Tensor, "batch row inner"]) -> Float[Tensor, "batch head row part"]:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        parts: Tensor = x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return parts
 
     def _bias(self, batch: Batch, query: Tensor) -> Float[Tensor, "batch head token slot"]:
         """Zero for a node, the learned bias where a token names it, and very low for padding."""
         text, token, slot = batch.aligned
         named = query.new_zeros(len(batch), query.shape[2], batch.node_mask.shape[1])
         named[text, token, slot] = 1.0
-        padding = (~batch.node_mask[:, None, None, :]).to(query.dtype) * -1e9
-        return named[:, None] * self.mention_bias[:, None, None] + padding
+        bias: Tensor = named[:, None] * self.mention_bias[:, None, None]
+        # The lowest number and not minus infinity, which would make a row of padding NaN.
+        return bias.masked_fill(~batch.node_mask[:, None, None, :], torch.finfo(query.dtype).min)

@@ -95,7 +95,8 @@ class AnswerHead(Head):
         the text has none (NIL is right).
         """
         assert output.nil is not None
-        assert batch.node_target is not None and batch.has_target is not None
+        assert batch.node_target is not None
+        assert batch.has_target is not None
         best = self._best(output.logits.masked_fill(~batch.node_target, -torch.inf), batch)
         ahead = (output.logits > best[batch.node_text]).to(best.dtype)
         rank = 1 + torch.zeros_like(best).index_add(0, batch.node_text, ahead)

@@ -57,7 +57,7 @@ class Head(nn.Module, ABC):
     def metrics(self, rows: dict[str, np.ndarray]) -> dict[str, float]:
         """Return the metrics of all collected rows."""
 
-    def tune(self, rows: dict[str, np.ndarray]) -> None:  # noqa: B027 (most heads have nothing to tune)
+    def tune(self, rows: dict[str, np.ndarray]) -> None:
         """Choose on the validation part what is not trained, such as a decision threshold."""
 
 

@@ -17,7 +17,7 @@ from kgfm.metrics import best_threshold, macro_f1, micro_f1
 class ClassifyHead(Head):
     """Label logits ``W pool(tokens) + b + G mean(seed nodes)``.
 
-    With several labels those at or over ``threshold`` are given; it is chosen on the validation part.
+    With several labels those at or over ``threshold`` are given; validation texts choose it.
 
     ``G`` starts at zero and has no bias: an untrained head reads the text alone, and for a text
     without mentions it always does.
@@ -85,7 +85,8 @@ class ClassifyHead(Head):
 
     def collect(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """Return scores and targets, one row per text."""
-        assert batch.label_target is not None and batch.has_target is not None
+        assert batch.label_target is not None
+        assert batch.has_target is not None
         scores = self.probabilities(output, batch)
         return {
             "scores": scores[batch.has_target],

@@ -156,7 +156,7 @@ class Pipeline:
             cache: For the states after frozen layers, if any are frozen.
             resume: Go on from the last checkpoint in ``folder``.
             trainer: A Lightning trainer of your own.
-            settings: Single settings of :class:`kgfm.training.TrainingConfig`, such as ``epochs=3``.
+            settings: Single ones of :class:`kgfm.training.TrainingConfig`, such as ``epochs=3``.
 
         Returns:
             The validation metrics of the best epoch.
@@ -164,6 +164,7 @@ class Pipeline:
         check_arguments("fit", TrainingConfig, settings)
         config = config or TrainingConfig(**{"max_tokens": self.max_tokens, **settings})
         self.max_tokens = config.max_tokens
+        self.__dict__.pop("collator", None)  # it may have been made for other settings
         if self.task == "classify" and not self.labels:
             found = {
                 label for part in (train, validation) for e in part for label in e.target or ()
@@ -178,7 +179,7 @@ class Pipeline:
                 prepared,
                 held_out,
                 config,
-                folder=folder,
+                folder=Path(folder),
                 seed=self.seed,
                 resume=resume,
                 trainer=trainer,
@@ -248,8 +249,8 @@ class Pipeline:
             examples, kept, subgraphs, [rows.tolist() for rows in seeds], right
         )
 
-    @overload
-    def __call__(self, texts: Text) -> Prediction: ...
+    @overload  # a str is an Iterable[str] too; the first one wins
+    def __call__(self, texts: Text) -> Prediction: ...  # type: ignore[overload-overlap]
 
     @overload
     def __call__(self, texts: Iterable[Text]) -> list[Prediction]: ...
@@ -278,12 +279,12 @@ class Pipeline:
         mentions = self.link(examples)
         prepared = self._prepare(examples, mentions)
         batch = self.collator.pack(prepared).to(next(self.model.parameters()).device)
-        output, probabilities = self.model.predict(batch)
+        _, probabilities = self.model.predict(batch)
         asked = [partial(self._explain, item) for item in prepared]
         source = [example.text for example in examples]
         if self.task == "answer":
             return answer_predictions(self.graph, source, mentions, batch, probabilities, asked)
-        threshold = float(self.model.head.threshold) if self.multi_label else None
+        threshold = float(self.model.head.get_buffer("threshold")) if self.multi_label else None
         return label_predictions(
             self.labels, source, mentions, batch, probabilities, threshold, asked
         )
