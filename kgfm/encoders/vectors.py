@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt64
@@ -98,25 +98,30 @@ class NodeVectors:
 
     def save(self, folder: str | Path) -> NodeVectors:
         """Write the vectors to a folder, atomically, and return them memory-mapped."""
-        write_folder(
-            folder,
-            {
-                f"{name}.npy": lambda path, name=name: np.save(path, getattr(self, name))  # type: ignore[misc]
-                for name in _ARRAYS
-            },
-            {"kind": KIND, "format": FORMAT, "encoder": self.encoder, "width": self.width},
-        )
+        manifest = {"kind": KIND, "format": FORMAT, "encoder": self.encoder, "width": self.width}
+        write_folder(folder, self.files(), manifest)
         return NodeVectors.open(folder)
+
+    def files(self) -> dict[str, Callable[[Path], None]]:
+        """Return what writes each array, by the name of its file."""
+        return {
+            f"{name}.npy": lambda path, name=name: np.save(path, getattr(self, name))  # type: ignore[misc]
+            for name in _ARRAYS
+        }
 
     @classmethod
     def open(cls, folder: str | Path) -> NodeVectors:
         """Open saved vectors, memory-mapped."""
-        manifest = read_manifest(folder, KIND, FORMAT)
-        arrays = {
-            name: np.load(file_path(folder, manifest, f"{name}.npy"), mmap_mode="r")
-            for name in _ARRAYS
-        }
-        return cls(**arrays, encoder=manifest["encoder"])
+        return cls.read(folder, read_manifest(folder, KIND, FORMAT))
+
+    @classmethod
+    def read(
+        cls, folder: str | Path, manifest: Mapping[str, Any], *, verify: bool = False
+    ) -> NodeVectors:
+        """Open the arrays in any folder whose manifest names them; ``verify`` compares hashes."""
+        paths = {name: file_path(folder, manifest, f"{name}.npy", verify) for name in _ARRAYS}
+        arrays = {name: np.load(path, mmap_mode="r") for name, path in paths.items()}
+        return cls(**arrays, encoder=str(manifest["encoder"]))
 
     def __repr__(self) -> str:
         return f"NodeVectors({len(self.vectors):,} entities, width {self.width}, {self.encoder!r})"
@@ -152,7 +157,9 @@ def _reuse(
     for old in known:
         order = np.argsort(old.digests)
         place = np.searchsorted(old.digests, wanted, sorter=order) % max(1, len(order))
-        found = missing & (old.digests[order[place]] == wanted) if len(order) else ~missing
+        if not len(order):
+            continue
+        found = missing & (old.digests[order[place]] == wanted)
         if vectors is None:
             vectors = np.zeros((len(wanted), old.width), dtype=np.float16)
         vectors[found] = old.vectors[order[place[found]]]

@@ -317,11 +317,15 @@ class Pipeline:
         return load(Path(folder), graph=graph)
 
     def __repr__(self) -> str:
-        names = [
-            part if isinstance(part, str) else part["name"] if isinstance(part, Mapping) else part
-            for part in (self.parts[kind] for kind in ("backbone", "encoder", "fusion", "head"))
-        ]
-        return f"Pipeline({' + '.join(str(name) for name in names if name)} over {self.graph!r})"
+        parts = (self.parts[kind] for kind in ("backbone", "encoder", "fusion", "head"))
+        names = [_short_name(part) for part in parts if part is not None]
+        return f"Pipeline({' + '.join(names)} over {self.graph!r})"
+
+
+def _short_name(part: Any) -> str:
+    if isinstance(part, Mapping):
+        return str(part["name"])
+    return part if isinstance(part, str) else str(getattr(part, "name", type(part).__name__))
 
 
 def _example(text: Any, row: int) -> Example:

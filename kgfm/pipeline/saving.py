@@ -1,8 +1,8 @@
 """Save and load a pipeline: JSON and safetensors, hashes checked, one commit.
 
 A model folder holds ``manifest.json`` (format, hashes, graph), ``config.json``,
-``model.safetensors``, the tokenizer's and the backbone's JSON files under content names, a
-README card, and beside them the graph's snapshot with its text vectors.
+``model.safetensors``, the tokenizer's and the backbone's JSON files and the text vectors under
+content names, a README card, and beside them the graph's snapshot.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import json
 import shutil
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +23,11 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 import kgfm
-from kgfm.backbones import Backbone, TextEncoder
+from kgfm.backbones import Backbone
 from kgfm.encoders import NodeVectors
-from kgfm.encoders.vectors import vectors_folder
 from kgfm.graph import KnowledgeGraph
+from kgfm.linking import LINKERS
+from kgfm.retrieval import RETRIEVERS
 from kgfm.storage import (
     DamagedFileError,
     file_path,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from kgfm.pipeline.pipeline import Pipeline
 
 KIND, FORMAT = "pipeline", 1
+_TABLES: dict[str, Mapping[str, Any]] = {"linker": LINKERS, "retriever": RETRIEVERS}
 
 
 def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
@@ -61,16 +64,18 @@ def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
     }
     backbone = pipeline.model.backbone
     config["backbone"] = {"name": backbone.name, "freeze": backbone.freeze}
-    where = _save_graph(pipeline, folder, graph)
+    where = _save_graph(pipeline.graph, folder, graph)
     state = {name: value.contiguous() for name, value in pipeline.model.state_dict().items()}
     with tempfile.TemporaryDirectory() as temporary:
         backbone.tokenizer.save_pretrained(temporary)
+        config["tokenizer"] = sorted(path.name for path in Path(temporary).iterdir())
         (Path(temporary) / "backbone.json").write_text(backbone.model.config.to_json_string(False))
         (Path(temporary) / "config.json").write_text(json.dumps(config, indent=1))
-        (Path(temporary) / "README.md").write_text(_card(pipeline))
         files: dict[str, Callable[[Path], None]] = {
             path.name: partial(_copy, path) for path in sorted(Path(temporary).iterdir())
         }
+        if graph == "copy":
+            files |= pipeline.vectors.files()
         files["model.safetensors"] = lambda path: save_file(state, path)
         versions = {name: version(name) for name in ("torch", "transformers", "lightning")}
         write_folder(
@@ -80,6 +85,7 @@ def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
                 "kind": KIND,
                 "format": FORMAT,
                 "graph": where,
+                "encoder": pipeline.vectors.encoder,
                 "versions": {
                     "kgfm": kgfm.__version__,
                     "python": sys.version.split()[0],
@@ -98,8 +104,7 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _save_graph(pipeline: Pipeline, folder: Path, how: str) -> dict[str, Any]:
-    graph = pipeline.graph
+def _save_graph(graph: KnowledgeGraph, folder: Path, how: str) -> dict[str, Any]:
     name = f"graph-{graph.fingerprint[:16]}"
     where: dict[str, Any] = {"name": name, "fingerprint": graph.fingerprint}
     if how == "link":
@@ -109,7 +114,6 @@ def _save_graph(pipeline: Pipeline, folder: Path, how: str) -> dict[str, Any]:
     path = folder / name
     if graph.path is None or graph.path.resolve() != path.resolve():
         graph.save(path)
-        pipeline.vectors.save(vectors_folder(path, pipeline.vectors.encoder))
     return where
 
 
@@ -121,18 +125,14 @@ def load(folder: Path, *, graph: KnowledgeGraph | None = None) -> Pipeline:
     config: dict[str, Any] = json.loads(
         file_path(folder, manifest, "config.json", verify=True).read_text()
     )
-    where = manifest["graph"]
-    graph = graph or KnowledgeGraph.open(where.get("path") or folder / where["name"])
-    training = config.pop("training")
-    backbone = _load_backbone(folder, manifest, config.pop("backbone"))
-    encode = TextEncoder(config["text_encoder"])
-    pipeline = Pipeline(
-        graph,
-        **{name: value for name, value in config.items() if name != "head"},
-        task=config["head"],
-        backbone=backbone,
-        vectors=NodeVectors.load_or_compute(graph, encode),
-    )
+    training, task, tokenizer = (config.pop(name) for name in ("training", "head", "tokenizer"))
+    backbone = _load_backbone(folder, manifest, config.pop("backbone"), tokenizer)
+    vectors = None
+    if graph is None:
+        graph = _load_graph(folder, manifest)
+        if "path" not in manifest["graph"]:
+            vectors = NodeVectors.read(folder, manifest, verify=True)
+    pipeline = Pipeline(graph, **config, task=task, backbone=backbone, vectors=vectors)
     pipeline.training = training
     weights = file_path(folder, manifest, "model.safetensors", verify=True)
     try:
@@ -142,34 +142,70 @@ def load(folder: Path, *, graph: KnowledgeGraph | None = None) -> Pipeline:
     return pipeline
 
 
+def _load_graph(folder: Path, manifest: Mapping[str, Any]) -> KnowledgeGraph:
+    """Open the graph that was copied into the folder, or the one that is linked to."""
+    try:
+        where = manifest["graph"]
+        linked, expected = where.get("path"), where["fingerprint"]
+        path = Path(linked or folder / where["name"])
+    except (KeyError, TypeError, AttributeError):
+        raise DamagedFileError(f"The manifest in {folder} names no graph; save it anew.") from None
+    try:
+        graph = KnowledgeGraph.open(path, verify=not linked)
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"The graph of this pipeline is not at {path}. Put it back there, or give one: "
+            f"Pipeline.load({str(folder)!r}, graph=KnowledgeGraph.open(...))."
+        ) from None
+    if graph.fingerprint != expected:
+        if not linked:
+            raise DamagedFileError(f"{path} holds another graph than the one that was saved.")
+        warnings.warn(
+            f"The graph at {path} has changed since this pipeline was saved, so its outputs may "
+            "differ; save the pipeline again to accept the graph as it is.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return graph
+
+
 def _load_backbone(
-    folder: Path, manifest: Mapping[str, Any], config: Mapping[str, Any]
+    folder: Path, manifest: Mapping[str, Any], config: Mapping[str, Any], tokenizer_files: list[str]
 ) -> Backbone:
     with tempfile.TemporaryDirectory() as temporary:
-        for name in manifest["files"]:
-            if name.endswith((".json", ".txt", ".model")) and name != "config.json":
-                source = file_path(folder, manifest, name, verify=True)
-                target = "config.json" if name == "backbone.json" else name
-                shutil.copyfile(source, Path(temporary) / target)
+        for name in ("backbone.json", *tokenizer_files):
+            source = file_path(folder, manifest, name, verify=True)
+            target = "config.json" if name == "backbone.json" else name
+            shutil.copyfile(source, Path(temporary) / target)
         model = AutoModel.from_config(AutoConfig.from_pretrained(temporary))
         tokenizer = AutoTokenizer.from_pretrained(temporary)
     return Backbone(model.eval(), tokenizer, **config)
 
 
 def _plain(kind: str, part: Any) -> Any:
-    """A part as JSON: its name, or its mapping."""
+    """A part as JSON: its name, or a mapping with its name and arguments."""
     if part is None or isinstance(part, str):
         return part
     if isinstance(part, Mapping):
         return dict(part)
-    if hasattr(part, "config"):
-        return part.config()
-    if kind in ("backbone", "text_encoder"):
+    if isinstance(part, Backbone):
         return part.name
-    raise TypeError(
-        f"The {kind} was given as a ready {type(part).__name__}, which cannot be written down; "
-        "give it by name or as a mapping to be able to save."
-    )
+    name = _registered_name(kind, type(part))
+    if name is None or not hasattr(part, "config"):
+        raise TypeError(
+            f"The {kind} was given as a ready {type(part).__name__}, which cannot be written down; "
+            "give it by name or as a mapping to be able to save."
+        )
+    return {"name": name, **part.config()}
+
+
+def _registered_name(kind: str, cls: type) -> str | None:
+    """Name under which a class is known as a part, to kgfm or by an entry point."""
+    for name, build in _TABLES.get(kind, {}).items():
+        if build is cls:
+            return name
+    points = entry_points(group=f"kgfm.{kind}s")
+    return next((point.name for point in points if point.load() is cls), None)
 
 
 def _card(pipeline: Pipeline) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import cycle, islice
 
 import lightning as L
 import numpy as np
@@ -24,7 +25,7 @@ class LengthBuckets(Sampler[list[int]]):
         lengths: Of each row, in tokens.
         batch_size: Rows in a batch.
         seed: Of the order; each epoch has an order of its own.
-        shuffle: ``False`` sorts all rows by length.
+        shuffle: ``False`` sorts all rows by length, and gives each of them exactly once.
     """
 
     def __init__(
@@ -46,22 +47,33 @@ class LengthBuckets(Sampler[list[int]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        rank, world = _world()
-        batches = -(-len(self.lengths) // self.batch_size)
-        return -(-batches // world) if self.shuffle else len(range(rank, batches, world))
+        return self._steps(_world()[1])
 
     def __iter__(self) -> Iterator[list[int]]:
         rank, world = _world()
-        batches = self._batches()
-        if self.shuffle:  # all processes must take equally many steps, so some batches come twice
-            batches += batches[: -len(batches) % world]
-        yield from batches[rank::world]
+        total = self._steps(world) * world
+        # All processes must take equally many steps, so in training some batches may come twice.
+        batches = cycle(self._shuffled()) if self.shuffle else self._sorted(total)
+        yield from islice(batches, rank, total, world)
 
-    def _batches(self) -> list[list[int]]:
+    def _steps(self, world: int) -> int:
+        rows = len(self.lengths)
+        steps = -(-rows // (self.batch_size * world))
+        if self.shuffle:
+            return steps
+        if rows < world:
+            raise ValueError(
+                f"{rows} texts are too few for {world} processes; give more, or use fewer devices."
+            )
+        return min(steps, rows // world)
+
+    def _sorted(self, batches: int) -> Iterator[list[int]]:
+        """Every row once, in batches that differ in size by one at most."""
+        rows = np.argsort(self.lengths, kind="stable")
+        return (part.tolist() for part in np.array_split(rows, batches))
+
+    def _shuffled(self) -> list[list[int]]:
         size = self.batch_size
-        if not self.shuffle:
-            rows = np.argsort(self.lengths, kind="stable")
-            return [rows[i : i + size].tolist() for i in range(0, len(rows), size)]
         random = np.random.default_rng((self.seed, self.epoch))
         rows = random.permutation(len(self.lengths))
         pool = size * POOL_BATCHES
