@@ -70,7 +70,7 @@ def by_the_rule(
     *,
     hops: int,
     budget: int,
-    fan_out: int | None,
+    fan_out: int | Sequence[int] | None,
     hide_from_seed: Sequence[str],
 ) -> tuple[Any, ...]:
     """The rule of :class:`HopRetriever`, word by word, without a thought of speed."""
@@ -80,15 +80,16 @@ def by_the_rule(
     def is_shown(relation: int, *ends: int) -> bool:
         return relation not in hidden or all(distance.get(end) != 0 for end in ends)
 
-    def row(entity: int) -> list[int]:
+    def row(entity: int, cap: int | None) -> list[int]:
         place = slice(*graph.neighbour_indptr[entity : entity + 2])
         neighbours = graph.neighbour_entity[place].tolist()
         relations = (graph.neighbour_relation[place] % graph.num_relations).tolist()
         entries = zip(neighbours, relations, strict=True)
-        return [other for other, r in entries if is_shown(r, entity, other)][:fan_out]
+        return [other for other, r in entries if is_shown(r, entity, other)][:cap]
 
     for hop in range(1, hops + 1):
-        rows = [row(entity) for entity, away in distance.items() if away == hop - 1]
+        cap = fan_out[hop - 1] if isinstance(fan_out, list) else fan_out
+        rows = [row(entity, cap) for entity, away in distance.items() if away == hop - 1]
         turns = range(max(map(len, rows), default=0))
         met = [entries[turn] for turn in turns for entries in rows if turn < len(entries)]
         links = Counter(entity for entity in met if entity not in distance)
@@ -133,6 +134,16 @@ def test_with_caps_it_is_the_written_rule(
     edges: Edges, seeds: list[int], arguments: dict[str, Any]
 ) -> None:
     graph = graph_of(edges)
+    subgraph = one(HopRetriever(graph, **arguments), seeds)
+    assert everything(subgraph) == by_the_rule(graph, seeds, **arguments)
+
+
+@given(some_edges, some_seeds, st.lists(st.integers(1, 4), max_size=3), st.integers(1, 13))
+def test_each_hop_may_have_a_cap_of_its_own(
+    edges: Edges, seeds: list[int], fan_out: list[int], budget: int
+) -> None:
+    graph = graph_of(edges)
+    arguments = {"hops": len(fan_out), "budget": budget, "fan_out": fan_out, "hide_from_seed": []}
     subgraph = one(HopRetriever(graph, **arguments), seeds)
     assert everything(subgraph) == by_the_rule(graph, seeds, **arguments)
 
@@ -244,11 +255,13 @@ def test_a_snapshot_on_disk_gives_what_the_graph_in_memory_gives(tmp_path: Path)
         ({"hops": -1}, "hops is at least 0, got -1"),
         ({"budget": 0}, "budget is at least 1, got 0"),
         ({"fan_out": 0}, "fan_out is at least 1, got 0"),
+        ({"fan_out": [4, 0]}, "fan_out is at least 1, got 0"),
+        ({"fan_out": [4, 4, 4]}, "fan_out lists 3 numbers for 2 hops"),
     ],
 )
-def test_arguments_out_of_range_are_refused(wrong: dict[str, int], message: str) -> None:
+def test_arguments_out_of_range_are_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        HopRetriever(graph_of([]), **wrong)  # type: ignore[arg-type]
+        HopRetriever(graph_of([]), **wrong)
 
 
 def test_an_unknown_relation_is_refused_with_the_nearest() -> None:

@@ -40,7 +40,8 @@ class HopRetriever(Retriever):
         graph: Where to cut.
         hops: How many steps from the seeds; 0 keeps the seeds and the edges among them.
         budget: Number of nodes that a subgraph has at most.
-        fan_out: Number of entries of a row that the walk follows; ``None`` follows all.
+        fan_out: Number of entries of a row that the walk follows, or one number for each hop;
+            ``None`` follows all.
         hide_from_seed: Keys of relations that a seed must not show, such as the one that holds the
             answer.
 
@@ -55,22 +56,25 @@ class HopRetriever(Retriever):
         *,
         hops: int = 2,
         budget: int = 200,
-        fan_out: int | None = 16,
+        fan_out: int | Sequence[int] | None = 16,
         hide_from_seed: Sequence[str] = (),
     ) -> None:
+        each = fan_out if isinstance(fan_out, Sequence) else [] if fan_out is None else [fan_out]
         for name, value, least in (
             ("hops", hops, 0),
             ("budget", budget, 1),
-            ("fan_out", fan_out, 1),
+            *(("fan_out", value, 1) for value in each),
         ):
-            if value is not None and value < least:
+            if value < least:
                 raise ValueError(f"{name} is at least {least}, got {value}.")
+        if isinstance(fan_out, Sequence) and len(fan_out) != hops:
+            raise ValueError(f"fan_out lists {len(fan_out)} numbers for {hops} hops; give one each.")
         if isinstance(hide_from_seed, str):
             raise TypeError(f"hide_from_seed is a list of relations; write [{hide_from_seed!r}].")
         self.graph = graph
         self.hops = hops
         self.budget = budget
-        self.fan_out = fan_out
+        self.fan_out = list(fan_out) if isinstance(fan_out, Sequence) else fan_out
         self.hide_from_seed = tuple(hide_from_seed)
         self._hidden = np.zeros(2 * graph.num_relations, dtype=bool)
         for key in self.hide_from_seed:
@@ -83,6 +87,13 @@ class HopRetriever(Retriever):
             "fan_out": self.fan_out,
             "hide_from_seed": list(self.hide_from_seed),
         }
+
+    def _fan_outs(self) -> np.ndarray:
+        """Entries that each hop follows; a walk longer than the graph is large finds no more."""
+        if isinstance(self.fan_out, list):
+            return np.array(self.fan_out, dtype=np.int64)
+        hops = min(self.hops, self.graph.num_entities)
+        return np.full(hops, _NO_CAP if self.fan_out is None else self.fan_out, dtype=np.int64)
 
     def retrieve(self, seeds: Sequence[np.ndarray]) -> list[Subgraph]:
         """Return the subgraph of each text; one without seeds has an empty one.
@@ -101,8 +112,7 @@ class HopRetriever(Retriever):
         node_offsets, nodes, edge_offsets, edges = cut(
             _plain(np.cumsum([0, *map(len, checked)]), np.int64),
             _plain(np.concatenate(checked), np.int32),
-            min(self.hops, graph.num_entities),
-            _NO_CAP if self.fan_out is None else self.fan_out,
+            _plain(self._fan_outs(), np.int64),
             max(1, min(self.budget, graph.num_entities)),
             (
                 _plain(graph.neighbour_indptr, np.int64),
