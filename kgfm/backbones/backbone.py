@@ -65,7 +65,7 @@ class Backbone(nn.Module):
             self.layers[freeze:].requires_grad_(True)
         for number, layer in enumerate(self.layers):
             layer.register_forward_hook(_Listener(number))
-        self.train(self.training)
+        self.train(model.training)  # as loaded: in evaluation mode
 
     @property
     def layers(self) -> nn.ModuleList:

