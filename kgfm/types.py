@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 
 import numpy as np
 from jaxtyping import Int
@@ -114,7 +115,7 @@ class Evidence:
     change: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """What the pipeline says about one text.
 
@@ -123,7 +124,8 @@ class Prediction:
         answer: The label, or the key of the entity; :data:`NIL` where nothing in the graph answers.
         score: Probability of ``answer``.
         scores: (label or key, probability), best first.
-        labels: All labels over the decision threshold (multi-label ``classify``), else ``(answer,)``.
+        labels: All labels over the decision threshold (multi-label ``classify``), else
+            ``(answer,)``.
         mentions: What the linker found.
         graph_used: False where no mention brought a subgraph in.
     """
@@ -143,3 +145,20 @@ class Prediction:
     def evidence(self) -> tuple[Evidence, ...]:
         """The triples that mattered, largest change of the score first; computed when asked for."""
         return () if self._explain is None else self._explain()
+
+    def __repr__(self) -> str:
+        return f"Prediction({self.answer!r}, {self.score:.2f})"
+
+    def _repr_html_(self) -> str:
+        """Show the text with what was linked, and the answer, in a notebook."""
+        parts, done = [], 0
+        for mention in sorted(self.mentions, key=lambda mention: mention.start):
+            if mention.start < done:  # given by hand, mentions may overlap
+                continue
+            parts.append(escape(self.text[done : mention.start]))
+            words, entity = self.text[mention.start : mention.end], mention.entity or NIL
+            parts.append(f'<mark title="{escape(entity)}">{escape(words)}</mark>')
+            done = mention.end
+        parts.append(escape(self.text[done:]))
+        said = ", ".join(map(escape, self.labels)) or escape(self.answer)
+        return f"<p>{''.join(parts)}<br><b>{said}</b> ({self.score:.2f})</p>"

@@ -33,6 +33,7 @@ ROWS: list[tuple[int, tuple[str, ...]]] = [
     (7, ("model",)),
     (8, ("adapt", "training")),
     (9, ("explain",)),
+    (9, ("draw",)),
     (10, ("pipeline",)),
     (11, ("apps",)),
     (12, ("recipes",)),
