@@ -98,7 +98,7 @@ def test_states_cannot_be_cached_beside_a_convolution(words):
     backbone = tiny("deberta-v2", freeze=1)
     backbone.model.encoder.conv = torch.nn.Identity()
     states = torch.zeros(*words[0].shape, backbone.width)
-    with pytest.raises(ValueError, match="has a convolution .* train it without cached states"):
+    with pytest.raises(ValueError, match=r"has a convolution .* train it without cached states"):
         backbone(*words, lower_states=states)
 
 
@@ -121,7 +121,7 @@ def test_freezing_below_none_or_all_is_refused(freeze):
 
 
 def test_a_model_that_shares_its_layers_is_refused_with_the_reason():
-    with pytest.raises(ValueError, match="AlbertModel shares one layer's weights among all 3"):
+    with pytest.raises(ValueError, match=r"AlbertModel shares one layer's weights among all 3"):
         tiny("albert")
 
 
@@ -214,7 +214,7 @@ def test_a_package_comes_before_the_hub_and_the_hub_last(monkeypatch, tmp_path):
 
 
 def test_an_unknown_name_is_no_backbone_and_the_network_is_left_alone():
-    with pytest.raises(OSError, match="No backbone 'minilmm'. Did you mean 'minilm'"):
+    with pytest.raises(OSError, match=r"No backbone 'minilmm'. Did you mean 'minilm'"):
         load_backbone("minilmm")
 
 
@@ -224,7 +224,7 @@ def test_a_ready_backbone_is_taken_as_it_is():
 
 
 def test_a_wrong_argument_names_the_nearest_right_one():
-    with pytest.raises(ValueError, match="takes no 'frezee'. Did you mean 'freeze'"):
+    with pytest.raises(ValueError, match=r"takes no 'frezee'. Did you mean 'freeze'"):
         load_backbone({"name": "tiny-bert", "frezee": 1})
 
 

@@ -1,0 +1,270 @@
+"""Graph encoders: equal to PyG's layer, and the laws that hold for each of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from neural import FEATURE_WIDTH, NUM_RELATIONS, collator, make_batch, make_prepared, opened
+
+from kgfm.encoders import ENCODERS, RGCN, GraphEncoder, NodeVectors, RGCNLayer
+from kgfm.encoders.rgcn import mean_over_relation
+from kgfm.encoders.vectors import vectors_folder
+from kgfm.graph import EntityRecord, KnowledgeGraph
+from kgfm.registry import resolve
+from kgfm.types import Subgraph
+
+QUERY_WIDTH = 12
+
+
+def build(name):
+    torch.manual_seed(0)
+    widths = {"feature_width": FEATURE_WIDTH, "query_width": QUERY_WIDTH}
+    encoder = resolve("encoder", name, ENCODERS, GraphEncoder, **widths)
+    return opened(encoder).eval()
+
+
+@pytest.fixture(params=ENCODERS)
+def encoder(request):
+    """Each encoder, its zeros moved."""
+    return build(request.param)
+
+
+def queries(batch, seed=0):
+    return torch.randn(len(batch), QUERY_WIDTH, generator=torch.Generator().manual_seed(seed))
+
+
+# The layer.
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 12), st.integers(0, 40), st.integers(1, 5), st.integers(1, 4), st.data())
+def test_the_layer_equals_pyg(num_nodes, num_edges, num_relations, bases, data):
+    from torch_geometric.nn import RGCNConv
+
+    torch.manual_seed(data.draw(st.integers(0, 99)))
+    width = 6
+    conv = RGCNConv(width, width, num_relations, num_bases=bases, aggr="mean")
+    layer = RGCNLayer(width, bases=bases)
+    with torch.no_grad():
+        conv.bias.normal_()
+        layer.basis.copy_(conv.weight)
+        layer.root.weight.copy_(conv.root.T)
+        layer.root.bias.copy_(conv.bias)
+    x = torch.randn(num_nodes, width)
+    edge_index = torch.randint(num_nodes, (2, num_edges))  # loops and repeated edges among them
+    edge_type = torch.randint(num_relations, (num_edges,))
+    scale = mean_over_relation(edge_index[1], edge_type, num_relations)
+    found = layer(x, edge_index, conv.comp[edge_type] * scale[:, None])
+    torch.testing.assert_close(found, conv(x, edge_index, edge_type), atol=1e-5, rtol=1e-4)
+
+
+# Every encoder.
+
+
+def test_permuting_the_nodes_permutes_the_outputs(encoder):
+    (text,) = make_prepared((7,))
+    order = np.random.default_rng(1).permutation(7)
+    place = np.argsort(order)
+    graph = text.subgraph
+    moved = replace(
+        text,
+        subgraph=Subgraph(
+            graph.nodes[order], place[graph.edge_index], graph.edge_type, graph.hops[order]
+        ),
+    )
+    batch, other = collator().pack([text]), collator().pack([moved])
+    query = queries(batch)
+    torch.testing.assert_close(encoder(other, query), encoder(batch, query)[order])
+
+
+def test_one_by_one_equals_all_together(encoder):
+    texts = make_prepared((4, 0, 6, 1))
+    batch = collator().pack(texts)
+    query = queries(batch)
+    alone = [
+        encoder(collator().pack([text]), query[row : row + 1]) for row, text in enumerate(texts)
+    ]
+    torch.testing.assert_close(encoder(batch, query), torch.cat(alone))
+
+
+def test_an_isolated_node_and_an_empty_subgraph_are_finite(encoder):
+    batch = collator().pack(make_prepared((1, 0, 3), edges_per_node=0))
+    states = encoder(batch, queries(batch))
+    assert states.shape == (4, encoder.out_width)
+    assert states.isfinite().all()
+    nothing = make_batch((0, 0))
+    assert encoder(nothing, queries(nothing)).shape == (0, encoder.out_width)
+
+
+def test_gradients_reach_every_parameter_even_without_a_node(encoder):
+    for counts in [(5, 6), (0, 0)]:
+        encoder.zero_grad()
+        batch = make_batch(counts)
+        states = encoder(batch, queries(batch))
+        (states * torch.arange(states.numel()).reshape(states.shape)).sum().backward()
+        missing = [name for name, p in encoder.named_parameters() if p.grad is None]
+        assert missing == []
+        if any(counts):
+            still = [name for name, p in encoder.named_parameters() if not p.grad.any()]
+            assert still == []
+
+
+def test_weights_of_one_change_nothing(encoder):
+    batch = make_batch()
+    ones = replace(batch, edge_weight=torch.ones(len(batch.edge_type)))
+    assert torch.equal(encoder(batch, queries(batch)), encoder(ones, queries(batch)))
+
+
+# The R-GCN alone.
+
+
+def test_an_untrained_query_weighs_every_edge_one():
+    torch.manual_seed(0)
+    rgcn = RGCN(FEATURE_WIDTH, QUERY_WIDTH).eval()
+    batch = make_batch()
+    asked = rgcn(batch, queries(batch))
+    assert torch.equal(asked, rgcn(batch, queries(batch, seed=1)))
+    without = RGCN(FEATURE_WIDTH).eval()
+    without.load_state_dict(rgcn.state_dict(), strict=False)
+    assert torch.equal(asked, without(batch, queries(batch)))
+    opened(rgcn)
+    assert not torch.equal(rgcn(batch, queries(batch)), rgcn(batch, queries(batch, seed=1)))
+
+
+def with_edges(text, kept):
+    graph = text.subgraph
+    return replace(
+        text,
+        subgraph=replace(
+            graph, edge_index=graph.edge_index[:, kept], edge_type=graph.edge_type[kept]
+        ),
+    )
+
+
+def test_an_edge_of_weight_zero_says_nothing_but_keeps_its_place_in_the_mean():
+    rgcn = build("rgcn")
+    nodes = np.arange(4)
+    # Edge 0 is the only one of relation 0; edges 1 and 2 are two of relation 1 that end in node 3.
+    graph = Subgraph(nodes, np.array([[0, 1, 2], [1, 3, 3]]), np.array([0, 1, 1]), nodes)
+    text = replace(make_prepared((4,))[0], subgraph=graph)
+    batch = collator().pack([text])
+    query = queries(batch)
+
+    def states(weight):
+        return rgcn(replace(batch, edge_weight=torch.tensor(weight * 2)), query)
+
+    def without(edge):
+        return rgcn(collator().pack([with_edges(text, np.arange(3) != edge)]), query)
+
+    torch.testing.assert_close(states([0.0, 1.0, 1.0]), without(0))
+    assert not torch.allclose(states([1.0, 0.0, 1.0]), without(1))
+    doubled = replace(batch, edge_weight=torch.tensor([1.0, 0.0, 2.0, 1.0, 0.0, 1.0]))
+    torch.testing.assert_close(rgcn(doubled, query), without(1))
+
+
+def test_a_new_relation_has_coefficients_by_its_text():
+    rgcn = build("rgcn")
+    batch = make_batch()
+    longer = replace(
+        batch,
+        relation_features=torch.cat([batch.relation_features, torch.ones(1, FEATURE_WIDTH)]),
+        edge_type=torch.where(
+            batch.edge_type < NUM_RELATIONS, batch.edge_type, batch.edge_type + 1
+        ),
+    )
+    torch.testing.assert_close(rgcn(longer, queries(batch)), rgcn(batch, queries(batch)))
+
+
+def test_a_network_without_a_layer_is_refused():
+    with pytest.raises(ValueError, match="layers=0: an R-GCN needs at least one"):
+        RGCN(FEATURE_WIDTH, layers=0)
+
+
+# Node vectors.
+
+
+class Counting:
+    """A text encoder that tells what it was given."""
+
+    name = "counting"
+
+    def __init__(self):
+        self.given = []
+
+    def __call__(self, texts, progress=None):
+        self.given += texts
+        rows = [np.frombuffer(text.encode().ljust(4)[:4], np.uint8) for text in texts]
+        return np.array(rows, np.float32).reshape(-1, 4) / 256
+
+
+def graph_of(*names, relation="likes", description=""):
+    records = [EntityRecord(f"x/{name}", name, description=description) for name in names]
+    triples = [(f"x/{names[0]}", relation, f"x/{name}") for name in names[1:]]
+    return KnowledgeGraph.from_records(records, triples)
+
+
+def expected(graph):
+    return Counting()([graph.text(row) for row in range(len(graph))]).astype(np.float16)
+
+
+def test_vectors_are_computed_once_and_found_again_beside_the_snapshot(tmp_path):
+    graph = graph_of("Ann", "Bob", "Cid").save(tmp_path / "g")
+    first, again = Counting(), Counting()
+    made = NodeVectors.load_or_compute(graph, first)
+    assert sorted(first.given) == ["Ann", "Bob", "Cid", "likes"]
+    found = NodeVectors.load_or_compute(graph, again)
+    assert again.given == []
+    assert np.array_equal(made.vectors, found.vectors)
+    assert np.array_equal(found.vectors, expected(graph))
+    assert isinstance(found.vectors, np.memmap)
+    assert vectors_folder(tmp_path / "g", "counting").is_dir()
+
+
+def test_vectors_of_a_graph_in_memory_are_kept_nowhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    NodeVectors.load_or_compute(graph_of("Ann", "Bob"), Counting())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_changed_and_new_texts_are_encoded_again_and_rows_may_move(tmp_path):
+    folder = tmp_path / "vectors" / "counting"
+    NodeVectors.load_or_compute(graph_of("Bob", "Cid", "Dan"), Counting(), folder=folder)
+    changed, encode = graph_of("Abe", "Bob", "Dan", relation="knows"), Counting()
+    found = NodeVectors.load_or_compute(changed, encode, folder=folder)
+    assert sorted(encode.given) == ["Abe", "knows"]
+    assert np.array_equal(found.vectors, expected(changed))
+    renamed, encode = graph_of("Abe", "Bob", "Dan", relation="knows", description="x"), Counting()
+    NodeVectors.load_or_compute(renamed, encode, folder=folder)
+    assert len(encode.given) == 4
+
+
+def test_vectors_beside_a_neighbouring_snapshot_are_used(tmp_path):
+    old = graph_of("Ann", "Bob").save(tmp_path / "old")
+    none = KnowledgeGraph.from_records([], []).save(tmp_path / "pnone")
+    new = graph_of("Ann", "Bob", "Cid").save(tmp_path / "znew")
+    for graph in (old, none):
+        NodeVectors.load_or_compute(graph, Counting())
+    encode = Counting()
+    found = NodeVectors.load_or_compute(new, encode)
+    assert sorted(encode.given) == ["Cid", "likes"]
+    assert np.array_equal(found.vectors, expected(new))
+
+
+def test_damaged_vectors_and_those_of_another_encoder_are_computed_again(tmp_path):
+    graph = graph_of("Ann", "Bob").save(tmp_path / "g")
+    NodeVectors.load_or_compute(graph, Counting())
+    (file,) = vectors_folder(tmp_path / "g", "counting").glob("vectors-*.npy")
+    file.write_bytes(file.read_bytes()[:-1])
+    encode = Counting()
+    again = NodeVectors.load_or_compute(graph, encode)
+    assert len(encode.given) == 3
+    assert np.array_equal(again.vectors, expected(graph))
+    other = Counting()
+    other.name = "other"
+    NodeVectors.load_or_compute(graph, other)
+    assert len(other.given) == 3
