@@ -17,6 +17,9 @@ from kgfm.heads import HEADS, Head, Output
 from kgfm.registry import resolve
 
 
+_NO_ENCODER = "A fusion needs a graph encoder; give one, or fusion=None."
+
+
 class KGModel(nn.Module):
     """A transformer that reads a subgraph beside its text.
 
@@ -51,7 +54,7 @@ class KGModel(nn.Module):
                     "frozen layers must not depend on the graph."
                 )
         if fusions and encoder is None:
-            raise ValueError("A fusion needs a graph encoder; give one, or no fusion.")
+            raise ValueError(_NO_ENCODER)
         self.backbone = backbone
         self.encoder = encoder
         self.fusions = nn.ModuleDict({str(layer): fusions[layer] for layer in sorted(fusions)})
@@ -94,6 +97,8 @@ class KGModel(nn.Module):
                 query_width=backbone.width,
             )
         )
+        if fusion and graph is None:
+            raise ValueError(_NO_ENCODER)
         node_width = 0 if graph is None else graph.out_width
         given: dict[str, Any] = {"name": fusion} if isinstance(fusion, str) else dict(fusion or {})
         top = range(max(backbone.freeze, backbone.num_layers - 2), backbone.num_layers)

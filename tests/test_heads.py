@@ -1,0 +1,222 @@
+"""Heads: losses and figures against naive references."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from neural import LABELS, collator, labels_of, make_batch, make_prepared, opened
+from torch.nn import functional
+
+from kgfm.heads import HEADS, AnswerHead, ClassifyHead, Head, Output
+from kgfm.registry import resolve
+
+WIDTH, NODE_WIDTH = 12, 10
+
+
+def build(name, **settings):
+    torch.manual_seed(0)
+    context = {"width": WIDTH, "node_width": NODE_WIDTH, "num_labels": len(LABELS)}
+    head = resolve("head", {"name": name, **settings}, HEADS, Head, **context)
+    return opened(head).eval()
+
+
+def inputs_for(batch, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    tokens = torch.randn(*batch.input_ids.shape, WIDTH, generator=generator)
+    return tokens, torch.randn(batch.num_nodes, NODE_WIDTH, generator=generator), batch
+
+
+@pytest.fixture(params=HEADS)
+def name(request):
+    return request.param
+
+
+# Every head.
+
+
+def test_probabilities_sum_to_one_for_each_text(name):
+    head, batch = build(name), make_batch(labels=labels_of(name))
+    output = head(*inputs_for(batch))
+    probabilities = head.probabilities(output, batch)
+    assert probabilities.shape == output.logits.shape
+    if output.nil is None:
+        sums = probabilities.sum(1)
+    else:
+        total = head._log_sum(output.logits, output.nil, batch)
+        sums = (output.nil - total).exp().index_add(0, batch.node_text, probabilities)
+    torch.testing.assert_close(sums, torch.ones(len(batch)))
+
+
+def test_a_text_whose_target_is_unknown_does_not_count(name):
+    head, labels = build(name), labels_of(name)
+    texts = make_prepared((4, 3), labels=labels)
+    known = collator(labels).pack(texts)
+    half = collator(labels).pack([texts[0], replace(texts[1], target=None)])
+    alone = collator(labels).pack(texts[:1])
+    tokens, nodes, _ = inputs_for(known)
+    short = tokens[:1, : alone.input_ids.shape[1]]
+    expected = head(short, nodes[:4], alone)
+    found = head(tokens, nodes, half)
+    torch.testing.assert_close(found.loss, expected.loss)
+    rows = head.collect(found, half)
+    assert {len(row) for row in rows.values()} == {1}
+    none = collator(labels).pack([replace(text, target=None) for text in texts])
+    assert head(tokens, nodes, none).loss is None
+
+
+def test_gradients_reach_every_parameter_even_without_a_node(name):
+    head = build(name)
+    for counts in [(4, 5), (0, 0)]:
+        head.zero_grad()
+        head(*inputs_for(make_batch(counts, labels=labels_of(name)))).loss.backward()
+        assert [n for n, p in head.named_parameters() if p.grad is None] == []
+        if any(counts):
+            assert [n for n, p in head.named_parameters() if not p.grad.any()] == []
+
+
+def test_extreme_logits_give_a_finite_loss(name):
+    head, batch = build(name), make_batch(labels=labels_of(name))
+    tokens, nodes, _ = inputs_for(batch)
+    output = head(1e4 * tokens, 1e4 * nodes, batch)
+    assert output.loss.isfinite()
+    output.loss.backward()
+    assert all(p.grad.isfinite().all() for p in head.parameters())
+
+
+# Classify.
+
+
+def test_the_loss_of_one_label_is_the_cross_entropy():
+    head, batch = build("classify"), make_batch(labels=LABELS)
+    output = head(*inputs_for(batch))
+    expected = functional.cross_entropy(output.logits, batch.label_target.argmax(1))
+    torch.testing.assert_close(output.loss, expected)
+
+
+def test_the_loss_of_several_labels_is_the_binary_cross_entropy():
+    head = build("classify", multi_label=True)
+    texts = make_prepared((4, 0), labels=LABELS)
+    batch = collator(LABELS).pack([replace(texts[0], target=("drama", "horror")), texts[1]])
+    output = head(*inputs_for(batch))
+    right = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+    expected = functional.binary_cross_entropy(output.logits.sigmoid(), right)
+    torch.testing.assert_close(output.loss, expected)
+
+
+def test_an_untrained_head_and_a_text_without_nodes_read_the_text_alone():
+    torch.manual_seed(0)
+    head = ClassifyHead(WIDTH, NODE_WIDTH, 3).eval()
+    tokens, nodes, batch = inputs_for(make_batch(labels=LABELS))
+    alone = head(tokens, None, batch).logits
+    assert torch.equal(head(tokens, nodes, batch).logits, alone)
+    trained = opened(head)(tokens, nodes, batch).logits
+    assert torch.equal(trained[1], alone[1])
+    assert not torch.equal(trained[0], alone[0])
+
+
+def test_the_threshold_is_chosen_on_validation_and_saved_with_the_weights():
+    head = build("classify", multi_label=True)
+    scores = np.array([[0.9, 0.3, 0.1], [0.2, 0.35, 0.05]], np.float32)
+    rows = {"scores": scores, "targets": np.array([[1, 1, 0], [0, 1, 0]], np.float32)}
+    assert head.metrics(rows)["micro_f1"] == pytest.approx(0.5)
+    head.tune(rows)
+    assert 0.2 < float(head.threshold) < 0.3
+    assert head.metrics(rows) == {"micro_f1": 1.0, "macro_f1": pytest.approx(2 / 3)}
+    copy = build("classify", multi_label=True)
+    copy.load_state_dict(head.state_dict())
+    assert torch.equal(copy.threshold, head.threshold)
+
+
+def test_one_label_has_no_threshold_to_choose():
+    head = build("classify")
+    head.tune({"scores": np.eye(3, dtype=np.float32), "targets": np.eye(3, dtype=np.float32)})
+    assert float(head.threshold) == 0.5
+
+
+def test_accuracy_is_the_share_of_best_labels_that_are_right():
+    scores = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.6, 0.3]], np.float32)
+    figures = build("classify").metrics({"scores": scores, "targets": np.eye(3)})
+    assert figures["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_classify_without_labels_is_refused():
+    with pytest.raises(ValueError, match="at least one label"):
+        ClassifyHead(WIDTH, NODE_WIDTH, 0)
+
+
+# Answer.
+
+
+def naive_loss(output, batch):
+    """Cross-entropy to the uniform distribution over the right nodes, or to NIL."""
+    losses = []
+    for text in range(len(batch)):
+        mine = batch.node_text == text
+        everything = torch.cat([output.logits[mine], output.nil[text : text + 1]])
+        log = torch.log_softmax(everything, 0)
+        right = batch.node_target[mine]
+        losses.append(-log[:-1][right].mean() if right.any() else -log[-1])
+    return torch.stack(losses).mean()
+
+
+def answer_batch(*targets, counts=(4, 5, 0, 6)):
+    """Texts of which the n-th has these nodes as its right answers."""
+    texts = make_prepared(counts)
+    return collator().pack(
+        [
+            replace(
+                text,
+                target=tuple(f"e{n}" for n in target),
+                answers=np.array([text.subgraph.nodes[n] for n in target if n >= 0], np.int64),
+            )
+            for text, target in zip(texts, targets, strict=True)
+        ]
+    )
+
+
+def test_the_loss_shares_the_probability_among_all_right_answers():
+    # One right answer; three; an answer outside of an empty subgraph; unanswerable.
+    batch = answer_batch([1], [0, 2, 4], [-1], [])
+    output = build("answer")(*inputs_for(batch))
+    torch.testing.assert_close(output.loss, naive_loss(output, batch))
+
+
+def test_ranks_equal_a_naive_reference_and_unanswerable_means_nil():
+    batch = answer_batch([1], [0, 2], [-1], [], counts=(12, 12, 3, 5))
+    head = build("answer")
+    output = head(*inputs_for(batch))
+    rows = {name: value.numpy() for name, value in head.collect(output, batch).items()}
+    for text in range(2):
+        logits = output.logits[batch.node_text == text].tolist()
+        right = batch.node_target[batch.node_text == text].tolist()
+        order = sorted(range(len(logits)), key=lambda n: -logits[n])
+        assert rows["rank"][text] == 1 + next(place for place, n in enumerate(order) if right[n])
+    assert rows["rank"][2:].tolist() == [0.0, -1.0]
+    ranks = rows["rank"][:3]
+    figures = head.metrics(rows)
+    assert figures["hits@1"] == pytest.approx(np.mean(ranks == 1))
+    assert figures["hits@10"] == pytest.approx(np.mean((ranks > 0) & (ranks <= 10)))
+    assert figures["mrr"] == pytest.approx(sum(1 / rank for rank in ranks if rank) / 3)
+    assert figures["accuracy"] == pytest.approx(rows["right"].mean())
+
+
+@pytest.mark.parametrize(
+    ("nil", "right"), [(9.0, [False, True, True]), (-9.0, [True, False, True])]
+)
+def test_nil_competes_for_accuracy(nil, right):
+    batch = answer_batch([0], [], [], counts=(2, 2, 0))
+    logits = torch.tensor([1.0, 0.0, 1.0, 0.0])
+    tokens = torch.zeros(*batch.input_ids.shape, WIDTH)
+    rows = build("answer").collect(Output(tokens, logits, nil=torch.full((3,), nil)), batch)
+    assert rows["right"].tolist() == right
+
+
+def test_answer_without_nodes_to_rank_is_refused():
+    with pytest.raises(ValueError, match="answer ranks nodes, so it needs an encoder"):
+        AnswerHead(WIDTH, 0)
+    tokens, _, batch = inputs_for(make_batch())
+    with pytest.raises(ValueError, match="so the model needs an encoder"):
+        build("answer")(tokens, None, batch)

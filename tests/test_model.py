@@ -1,0 +1,156 @@
+"""The model: the laws that hold for every encoder, fusion and head together."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+
+import pytest
+import torch
+from neural import collator, labels_of, make_batch, make_model, make_prepared, opened
+
+from kgfm.backbones.load import TINY_FAMILIES, tiny
+from kgfm.encoders import ENCODERS
+from kgfm.fusion import FUSIONS
+from kgfm.heads import HEADS
+from kgfm.model import KGModel
+
+EVERY_PART = [(e, f, h) for e in ENCODERS for f in [None, *FUSIONS] for h in HEADS]
+
+
+@pytest.fixture(params=EVERY_PART, ids=lambda parts: "+".join(map(str, parts)))
+def parts(request):
+    return request.param
+
+
+@pytest.mark.parametrize("family", TINY_FAMILIES)
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_an_untrained_model_reads_the_text_as_its_backbone_does(family, fusion):
+    model, batch = make_model(family=family, fusion=fusion), make_batch()
+    expected = model.backbone(batch.input_ids, batch.attention_mask)
+    assert torch.equal(model(batch).tokens, expected)
+
+
+@pytest.mark.parametrize("family", TINY_FAMILIES)
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_a_text_without_mentions_equals_the_plain_backbone_in_a_trained_model(family, fusion):
+    model = opened(make_model(family=family, fusion={"name": fusion, "layers": [0, 1, 2]}))
+    batch = make_batch((4, 0, 6))
+    plain = model.backbone(batch.input_ids, batch.attention_mask)
+    tokens = model(batch).tokens
+    assert torch.equal(tokens[1], plain[1])
+    assert not torch.allclose(tokens[0], plain[0])
+    nothing = make_batch((0, 0))
+    plain = model.backbone(nothing.input_ids, nothing.attention_mask)
+    assert torch.equal(model(nothing).tokens, plain)
+
+
+def test_one_by_one_equals_all_together(parts):
+    encoder, fusion, head = parts
+    model = opened(make_model(head, encoder=encoder, fusion=fusion))
+    labels = labels_of(head)
+    texts = make_prepared((4, 0, 6), labels=labels)
+    together = model(collator(labels).pack(texts))
+    alone = [model(collator(labels).pack([text])) for text in texts]
+    torch.testing.assert_close(together.logits, torch.cat([out.logits for out in alone]))
+    losses = torch.stack([out.loss for out in alone])
+    torch.testing.assert_close(together.loss, losses.mean())
+
+
+@pytest.mark.parametrize("counts", [(4, 0, 6), (0, 0)])
+def test_the_gradient_reaches_every_parameter(parts, counts):
+    encoder, fusion, head = parts
+    model = opened(make_model(head, encoder=encoder, fusion=fusion)).train()
+    model(make_batch(counts, labels=labels_of(head))).loss.backward()
+    absent = [n for n, p in model.named_parameters() if p.grad is None]
+    assert absent == []  # DDP waits for each of them, also where no text has a node
+    # Positions and words that no text has, and keys' biases (softmax ignores them) have zeros.
+    idle = ("embeddings", "key.bias", "key_proj.bias")
+    zero = [n for n, p in model.named_parameters() if not p.grad.any() and not n.endswith(idle)]
+    if any(counts):
+        assert [n for n in zero if "embeddings" not in n] == []
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+@pytest.mark.parametrize("head", HEADS)
+def test_every_fusion_learns_from_the_first_step(fusion, head):
+    model = make_model(head, fusion=fusion).train()
+    model(make_batch(labels=labels_of(head))).loss.backward()
+    for operator in model.fusions.values():
+        assert any(p.grad.any() for p in operator.parameters())
+
+
+@pytest.mark.parametrize("freeze", [1, 2])
+@pytest.mark.parametrize("family", TINY_FAMILIES)
+def test_cached_states_give_the_same_outputs_and_gradients(family, freeze):
+    model = opened(make_model(family=family, freeze=freeze)).train()
+    batch = make_batch()
+    lower = model.backbone.lower(batch.input_ids, batch.attention_mask)
+    results = []
+    for states in (None, lower):
+        model.zero_grad()
+        torch.manual_seed(0)
+        output = model(replace(batch, lower_states=states))
+        output.loss.backward()
+        gradients = [p.grad.clone() for p in model.parameters() if p.requires_grad]
+        results.append([output.loss.detach(), output.logits.detach(), *gradients])
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+def test_predicting_switches_dropout_off_and_keeps_no_gradient():
+    model, batch = make_model().train(), make_batch()
+    first, probabilities = model.predict(batch)
+    second, _ = model.predict(batch)
+    assert torch.equal(first.logits, second.logits)
+    assert not probabilities.requires_grad
+
+
+def test_a_model_can_be_pickled():
+    model, batch = opened(make_model()), make_batch()
+    assert torch.equal(pickle.loads(pickle.dumps(model))(batch).logits, model(batch).logits)
+
+
+def test_parameters_outside_the_backbone_are_those_of_the_graph_side():
+    model = make_model()
+    graph = {id(p) for p in model.graph_parameters()}
+    backbone = {id(p) for p in model.backbone.parameters()}
+    assert graph.isdisjoint(backbone)
+    assert graph | backbone == {id(p) for p in model.parameters()}
+
+
+def test_a_model_without_a_graph_ignores_it():
+    model = make_model("classify", encoder=None, fusion=None)
+    with_nodes, without = (
+        make_batch(labels=labels_of("classify")),
+        make_batch((0, 0, 0), labels=labels_of("classify")),
+    )
+    without = replace(without, input_ids=with_nodes.input_ids)
+    assert torch.equal(model(with_nodes).logits, model(without).logits)
+
+
+def test_a_fusion_without_an_encoder_is_refused():
+    with pytest.raises(ValueError, match="A fusion needs a graph encoder"):
+        make_model("classify", encoder=None)
+
+
+@pytest.mark.parametrize(
+    ("given", "near"),
+    [
+        ({"encoder": "rgnc"}, "No encoder 'rgnc'. Did you mean 'rgcn'"),
+        ({"fusion": "cross-atention"}, "Did you mean 'cross-attention'"),
+        ({"head": "clasify"}, "Did you mean 'classify'"),
+        ({"encoder": {"name": "rgcn", "layer": 2}}, "takes no 'layer'. Did you mean 'layers'"),
+    ],
+)
+def test_a_wrong_name_or_argument_is_told_the_nearest(given, near):
+    with pytest.raises((KeyError, ValueError), match=near):
+        make_model(**given)
+
+
+def test_a_part_may_be_a_ready_object():
+    made = make_model()
+    model = KGModel.build(
+        backbone=tiny(), encoder=made.encoder, fusion=None, head=made.head, feature_width=1
+    )
+    assert model.encoder is made.encoder
+    assert model.head is made.head
