@@ -48,12 +48,12 @@ class KnowledgeGraph(GraphArrays):
 
     @classmethod
     def from_rdf(
-        cls, source: Any, *, schema: GraphSchema | None = None, **options: Any
+        cls, given: Any, /, *, schema: GraphSchema | None = None, **options: Any
     ) -> KnowledgeGraph:
         """Read RDF: a file, several files or an rdflib graph (:func:`kgfm.stores.rdf.read`)."""
         from kgfm.stores import rdf
 
-        return rdf.read(source, schema=schema, **options)
+        return rdf.read(given, schema=schema, **options)
 
     @classmethod
     def from_tables(cls, triples: Any, **options: Any) -> KnowledgeGraph:

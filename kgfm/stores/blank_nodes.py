@@ -40,8 +40,9 @@ def name_blank_nodes(triples: Iterable[Triple]) -> tuple[list[Triple], int]:
         for node, colour in group.colours.items():
             name = _hash(group.signature, colour)[:32]
             names[node] = f"_:{name}" if copy == 1 else f"_:{name}-{copy}"
-    alike = Counter(colour for group in groups for colour in group.content)
-    ties = sum(count for count in alike.values() if count > 1)
+    ties = sum(
+        len(group.colours) if copies[group.signature] > 1 else group.ties for group in groups
+    )
     return [(names.get(s, s), p, _renamed(o, names)) for s, p, o in ordered], ties
 
 
@@ -98,7 +99,7 @@ class _Group:
 
     Attributes:
         colours: By node; no two alike.
-        content: The colours before any node was chosen or numbered.
+        ties: How many nodes had the colour of another before any was chosen or numbered.
         signature: The same for two groups exactly if they say the same.
     """
 
@@ -107,7 +108,8 @@ class _Group:
         self._spent = 0
         self.colours = {node: _hash(*sorted(facts.get(node, ()))) for node in nodes}
         self._refine()
-        self.content = list(self.colours.values())
+        alike = Counter(self.colours.values())
+        self.ties = sum(count for count in alike.values() if count > 1)
         while tied := self._first_tied():
             self._tell_apart(tied)
         self.signature = _hash(*sorted(self._mixed().values()))

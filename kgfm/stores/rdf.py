@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from kgfm.graph.schema import OWL, RDF, RDFS
 from kgfm.storage import sha256
 from kgfm.stores.blank_nodes import name_blank_nodes
 from kgfm.stores.literals import Literal, value_of
-from kgfm.stores.rdf_terms import SUFFIXES, Triple, read_file, read_rdflib
+from kgfm.stores.rdf_terms import SUFFIXES, Triple, read_file, read_rdflib, suffix_of
 
 __all__ = ["SUFFIXES", "read"]
 
@@ -42,11 +43,13 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 def read(
-    source: Any,
+    given: Any,
+    /,
     *,
     schema: GraphSchema | None = None,
     format: str | None = None,
     base: str | None = None,
+    source: Mapping[str, Any] | None = None,
 ) -> KnowledgeGraph:
     """Build a graph from RDF.
 
@@ -56,30 +59,31 @@ def read(
     what is said about them; the manifest's ``source`` counts those that nothing tells apart.
 
     Args:
-        source: A file, several files, or an ``rdflib.Graph``.
+        given: A file, several files, or an ``rdflib.Graph``.
         schema: Names of the predicates, and the languages; see
             :class:`~kgfm.graph.GraphSchema`.
         format: A suffix such as ``"ttl"``, where that of the file does not tell.
         base: The IRI that relative IRIs in the files start from.
+        source: What to remember of where the graph comes from; by default the files' hashes.
 
     Raises:
         ValueError: A file is malformed; the message names it and the line.
     """
     schema = schema or GraphSchema()
     origin: dict[str, Any] = {"store": "rdf"}
-    if hasattr(source, "triples"):
-        triples: Iterable[Triple] = read_rdflib(source)
+    if hasattr(given, "triples"):
+        triples: Iterable[Triple] = read_rdflib(given)
     else:
-        paths = [Path(source)] if isinstance(source, (str, Path)) else [Path(p) for p in source]
+        paths = [Path(given)] if isinstance(given, (str, Path)) else [Path(p) for p in given]
+        suffixes = [suffix_of(path, format) for path in paths]
         origin["files"] = [{"file": path.name, "sha256": sha256(path)} for path in paths]
-        triples = (
-            triple
-            for number, path in enumerate(paths)
-            for triple in read_file(path, format=format, base=base, scope=f"{number}.")
+        triples = itertools.chain.from_iterable(
+            read_file(path, suffix, base=base, scope=f"{number}.")
+            for number, (path, suffix) in enumerate(zip(paths, suffixes, strict=True))
         )
     reader = _Reader(schema)
     origin["blank_node_ties"] = reader.read(triples)
-    return KnowledgeGraph.from_builder(reader.finish(), origin)
+    return KnowledgeGraph.from_builder(reader.finish(), origin if source is None else source)
 
 
 class _Reader:

@@ -2,44 +2,70 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from kgfm.stores.literals import XSD, Literal
 
 Triple = tuple[str, str, "str | Literal"]
 
-SUFFIXES = (".ttl", ".nt", ".nq", ".trig", ".n3", ".rdf", ".xml", ".owl", ".jsonld")
-_LIKE = {"owl": "rdf", "xml": "rdf", "turtle": "ttl", "json": "jsonld"}
+_FORMATS = {
+    **{name: name for name in ("ttl", "nt", "nq", "trig", "n3", "rdf", "jsonld")},
+    "owl": "rdf",
+    "xml": "rdf",
+    "turtle": "ttl",
+    "json": "jsonld",
+}
+SUFFIXES = tuple(f".{name}" for name in _FORMATS)
 # Internal entities are for namespaces; anything else can read files or grow without bound.
 _DOCTYPE = re.compile(rb"<!DOCTYPE[^\[>]*(\[.*?\]\s*)?>", re.DOTALL)
 _PROLOG = 1 << 16
 
 
+def suffix_of(path: Path, format: str | None) -> str:
+    """Return the usual suffix of a file's format, as given or by its name; ``.gz`` aside.
+
+    Raises:
+        ValueError: It is no known format.
+    """
+    name = path.with_suffix("") if path.suffix == ".gz" else path
+    suffix = (format or name.suffix).lower().lstrip(".")
+    if suffix not in _FORMATS:
+        raise ValueError(
+            f"{path} is in no known format {suffix!r}; "
+            f"give format= as one of {', '.join(_FORMATS)}."
+        )
+    return _FORMATS[suffix]
+
+
 def read_file(
-    path: Path, *, format: str | None = None, base: str | None = None, scope: str = ""
+    path: Path, suffix: str, *, base: str | None = None, scope: str = ""
 ) -> Iterator[Triple]:
     """Stream the triples of a file; a blank node is ``_:`` + ``scope`` + its name.
 
     Raises:
-        ValueError: The file is malformed (names the line), or of no known format.
+        ValueError: The file is malformed; the message names the line.
     """
+    if suffix == "rdf":
+        _refuse_entities(path)
+    with _open(path) as file:
+        yield from _parse(file, path, suffix, base, f"_:{scope}")
+
+
+def _open(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.GzipFile(path)) if path.suffix == ".gz" else path.open("rb")
+
+
+def _parse(
+    file: IO[bytes], path: Path, suffix: str, base: str | None, blank: str
+) -> Iterator[Triple]:
     import pyoxigraph as ox
 
-    suffix = (format or path.suffix).lower().lstrip(".")
-    kind = ox.RdfFormat.from_extension(_LIKE.get(suffix, suffix))
-    if kind is None:
-        known = ", ".join(SUFFIXES)
-        raise ValueError(
-            f"{path} is in no known format {suffix!r}; give format= as one of {known}."
-        )
-    if kind == ox.RdfFormat.RDF_XML:
-        _refuse_entities(path)
-    blank = f"_:{scope}"
     try:
-        for quad in ox.parse(path=str(path), format=kind, base_iri=base):
+        for quad in ox.parse(file, format=ox.RdfFormat.from_extension(suffix), base_iri=base):
             subject, term = quad.subject, quad.object
             if isinstance(subject, ox.Triple) or isinstance(term, ox.Triple):
                 raise ValueError(
@@ -61,7 +87,7 @@ def read_file(
 
 def _refuse_entities(path: Path) -> None:
     """Refuse a document type that defines entities by others or from elsewhere."""
-    with path.open("rb") as file:
+    with _open(path) as file:
         found = _DOCTYPE.search(file.read(_PROLOG))
     if found is None:
         return

@@ -181,8 +181,8 @@ def _checked(
 ) -> Iterator[Sequence[Any]]:
     """Refuse a row of another width; ``joint`` joins surplus fields to the last one instead."""
     for number, fields in rows:
-        if len(fields) != width:
-            if joint is None or len(fields) < width or isinstance(fields, str):
+        if len(fields) != width or isinstance(fields, str):
+            if joint is None or len(fields) < width:
                 raise ValueError(
                     f"{name}, row {number}: {len(fields)} fields, but there are {width} columns: "
                     f"{str(fields)[:200]}."
