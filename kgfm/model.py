@@ -16,7 +16,6 @@ from kgfm.fusion import FUSIONS, Fusion
 from kgfm.heads import HEADS, Head, Output
 from kgfm.registry import resolve
 
-
 _NO_ENCODER = "A fusion needs a graph encoder; give one, or fusion=None."
 
 

@@ -153,7 +153,7 @@ def file_path(
     entry = manifest["files"].get(name)
     if entry is None:
         raise DamagedFileError(f"The manifest in {folder} names no {name}.")
-    path = Path(folder) / entry["file"]
+    path = Path(folder) / str(entry["file"])
     if verify and sha256(path) != entry["sha256"]:
         raise DamagedFileError(f"{path} was changed: its hash is not the one in the manifest.")
     return path

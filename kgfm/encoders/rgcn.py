@@ -67,7 +67,8 @@ def weighted_sums(
         mode="sum",
         per_sample_weights=weights.index_select(0, order).T.flatten(),
     )
-    return sums.unflatten(0, (num_bases, len(x))).transpose(0, 1)
+    by_node: Tensor = sums.unflatten(0, (num_bases, len(x))).transpose(0, 1)
+    return by_node
 
 
 class RGCN(GraphEncoder):

@@ -68,7 +68,9 @@ class HopRetriever(Retriever):
             if value < least:
                 raise ValueError(f"{name} is at least {least}, got {value}.")
         if isinstance(fan_out, Sequence) and len(fan_out) != hops:
-            raise ValueError(f"fan_out lists {len(fan_out)} numbers for {hops} hops; give one each.")
+            raise ValueError(
+                f"fan_out lists {len(fan_out)} numbers for {hops} hops; give one each."
+            )
         if isinstance(hide_from_seed, str):
             raise TypeError(f"hide_from_seed is a list of relations; write [{hide_from_seed!r}].")
         self.graph = graph

@@ -74,7 +74,7 @@ def _next_shown(place, stop, at_seed, row, hidden, keys, places, distance):
 
 @compiled
 def _entries(begin, count, fan_out, graph, hidden, table, walk):
-    """Return the entities that the walk's next hop meets, in turns, those that are nodes left out."""
+    """Return the entities that the walk's next hop meets, in turns; nodes are left out."""
     indptr, row = graph
     keys, places = table
     nodes, distance, cursor, active = walk
