@@ -1,0 +1,284 @@
+"""Run a recipe: load, train, measure, save."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import kgfm
+from kgfm.datasets import DATASETS, Dataset
+from kgfm.datasets.jsonl import read_examples
+from kgfm.graph import KnowledgeGraph
+from kgfm.recipes.read import read_recipe, write_recipe
+from kgfm.recipes.recipe import Recipe, check_parts, digest
+from kgfm.recipes.report import write_json
+from kgfm.registry import lookup
+from kgfm.types import Example
+
+if TYPE_CHECKING:
+    from kgfm.encoders import NodeVectors
+    from kgfm.pipeline import Pipeline
+
+Say = Callable[[str], None]
+"""Told, in plain lines, what is being done."""
+
+RECIPE, RESULT = "recipe.yaml", "result.json"
+_PUBLIC = {"film-genres": "metaqa", "metaqa": "metaqa"}
+"""Data sets that are read from public files, and the folder's name among others."""
+
+
+def silent(_: str) -> None:
+    """Say nothing."""
+
+
+def load_dataset(recipe: Recipe) -> Dataset:
+    """Load a recipe's data set; its graph is compiled into the cache when first needed."""
+    arguments = {key: value for key, value in recipe.dataset.items() if key != "name"}
+    build: Callable[..., Dataset] = lookup("dataset", recipe.dataset["name"], DATASETS)
+    return build(_data_folder(recipe), Path(recipe.cache) / "graphs", **arguments)
+
+
+def _data_folder(recipe: Recipe) -> Path | None:
+    inside = _PUBLIC.get(recipe.dataset["name"])
+    data = recipe.data or (os.environ.get("KGFM_DATA") if inside else None)
+    if data is None:
+        return None
+    if inside is not None and (Path(data) / inside).is_dir():
+        return Path(data) / inside
+    return Path(data)
+
+
+def text_vectors(recipe: Recipe, graph: KnowledgeGraph, say: Say = silent) -> NodeVectors:
+    """Return the text vectors of a graph, computed when first needed."""
+    from kgfm.backbones import TextEncoder
+    from kgfm.encoders import NodeVectors
+
+    last = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > 10:
+            last = time.monotonic()
+            say(f"text vectors of the graph: {done:,} of {total:,}")
+
+    return NodeVectors.load_or_compute(graph, TextEncoder(recipe.text_encoder), progress=progress)
+
+
+def build_pipeline(recipe: Recipe, dataset: Dataset, **ready: Any) -> Pipeline:
+    """Build the untrained pipeline of a recipe.
+
+    Args:
+        recipe: Names the parts.
+        dataset: Its graph, and whether several labels may be right.
+        ready: Arguments of :class:`kgfm.Pipeline` that take the place of the recipe's.
+    """
+    from kgfm.pipeline import Pipeline
+
+    arguments: dict[str, Any] = {
+        "graph": dataset.graph,
+        "linker": recipe.linker,
+        "task": recipe.task,
+        "retriever": recipe.retriever,
+        "backbone": recipe.backbone,
+        "encoder": recipe.encoder,
+        "fusion": recipe.fusion,
+        "text_encoder": recipe.text_encoder,
+        "multi_label": dataset.multi_label,
+        "max_tokens": recipe.training.max_tokens,
+        "seed": recipe.seed,
+    }
+    return Pipeline(**{**arguments, **ready})
+
+
+def train(
+    recipe: Recipe, *, resume: bool = False, say: Say = silent
+) -> dict[str, dict[str, float]]:
+    """Train a recipe, measure it, and save the pipeline with recipe and figures in its folder.
+
+    Args:
+        recipe: What to train.
+        resume: Go on from the last finished epoch of an interrupted run in the same folder.
+        say: Told what is being done.
+
+    Returns:
+        The figures of the validation part and, if there is one, of the test part.
+    """
+    check_parts(recipe)
+    folder = recipe.folder()
+    start_folder(recipe, folder, resume)
+    dataset = load_dataset(recipe)
+    say(repr(dataset))
+    pipeline = build_pipeline(recipe, dataset, vectors=text_vectors(recipe, dataset.graph, say))
+    result = fit_and_measure(recipe, dataset, pipeline, folder, resume=resume, say=say)
+    if is_first_process():
+        pipeline.save(folder)
+        write_json(folder / RESULT, result)
+    figures: dict[str, dict[str, float]] = result["figures"]
+    return figures
+
+
+def fit_and_measure(
+    recipe: Recipe,
+    dataset: Dataset,
+    pipeline: Pipeline,
+    folder: Path,
+    *,
+    resume: bool = False,
+    say: Say = silent,
+) -> dict[str, Any]:
+    """Fit and measure a pipeline; return what ``result.json`` holds."""
+    start = time.monotonic()
+    states = Path(recipe.cache) / "states"
+    say(f"training on {len(dataset.train):,} texts, {recipe.training.epochs} epochs; {folder}")
+    figures = {
+        "validation": pipeline.fit(
+            dataset.train,
+            dataset.validation,
+            recipe.training,
+            folder=folder,
+            cache=states,
+            resume=resume,
+        )
+    }
+    if dataset.test:
+        figures["test"] = pipeline.evaluate(dataset.test, recipe.training, cache=states)
+    seconds = time.monotonic() - start
+    return result_of(recipe, dataset, figures, pipeline.model.head.monitor, seconds)
+
+
+def result_of(
+    recipe: Recipe,
+    dataset: Dataset,
+    figures: dict[str, dict[str, float]],
+    metric: str,
+    seconds: float,
+) -> dict[str, Any]:
+    """Return all that is worth knowing of a finished run."""
+    return {
+        "figures": figures,
+        "metric": metric,
+        "texts": {
+            "train": len(dataset.train),
+            "validation": len(dataset.validation),
+            "test": len(dataset.test),
+        },
+        "seed": recipe.seed,
+        "seconds": round(seconds, 1),
+        "recipe": asdict(recipe),
+        "digest": digest(recipe),
+        "dataset_digest": dataset_digest(dataset),
+        "versions": versions(),
+    }
+
+
+def dataset_digest(dataset: Dataset) -> str:
+    """Return a hash of a data set's graph and texts."""
+    content = blake2b(dataset.graph.fingerprint.encode(), digest_size=8)
+    for part in (dataset.train, dataset.validation, dataset.test):
+        content.update(b"\0part")
+        for example in part:
+            content.update(repr(example).encode("utf-8", "surrogatepass"))
+    return content.hexdigest()
+
+
+def start_folder(recipe: Recipe, folder: Path, resume: bool) -> None:
+    """Make a run's folder ready; what another run left there must not be taken for this one's.
+
+    Raises:
+        ValueError: ``resume`` is asked for, and the run there has another recipe.
+    """
+    if not is_first_process():
+        return
+    if resume and (folder / RECIPE).exists():
+        before = read_recipe(folder / RECIPE)
+        if digest(before) != digest(recipe):
+            raise ValueError(
+                f"{folder} was begun with another recipe ({_difference(before, recipe)}), so it "
+                "cannot be resumed with this one; train anew, or in another folder: --out DIR."
+            )
+    else:
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    (folder / RESULT).unlink(missing_ok=True)
+    write_recipe(recipe, folder / RECIPE)
+
+
+def _difference(before: Recipe, now: Recipe) -> str:
+    """Name the first setting that differs."""
+    old, new = _flat(asdict(before)), _flat(asdict(now))
+    for key in [*new, *old]:
+        if old.get(key) != new.get(key) and key not in ("data", "cache", "out"):
+            return f"{key}: {old.get(key)!r} then, {new.get(key)!r} now"
+    return "the same settings"
+
+
+def _flat(settings: dict[str, Any], above: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = f"{above}{key}"
+        flat |= _flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
+    return flat
+
+
+def is_first_process() -> bool:
+    """Say whether this is the process that writes, of those that train together."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a run's figures depend on."""
+    packages = ("torch", "transformers", "lightning", "numpy")
+    return {
+        "kgfm": kgfm.__version__,
+        "python": sys.version.split()[0],
+        **{name: version(name) for name in packages},
+    }
+
+
+def evaluate(
+    folder: str | Path,
+    *,
+    recipe: Recipe | None = None,
+    data: str | None = None,
+    part: str = "test",
+    file: str | Path | None = None,
+    say: Say = silent,
+) -> dict[str, float]:
+    """Measure a saved pipeline.
+
+    Args:
+        folder: The run.
+        recipe: Names the data set; by default the recipe of the run.
+        data: Where the data set is, if not where it was.
+        part: ``test`` (``validation`` where there is no test part), ``validation`` or ``train``.
+        file: Examples as JSON lines, in place of a data set.
+        say: Told what is being done.
+    """
+    from kgfm.pipeline import Pipeline
+
+    folder = Path(folder)
+    pipeline = Pipeline.load(folder)
+    written = folder / RECIPE
+    recipe = recipe or (read_recipe(written) if written.exists() else None)
+    if file is not None:
+        examples: Sequence[Example] = read_examples(file, pipeline.graph)
+        part = str(file)
+    elif recipe is None:
+        raise FileNotFoundError(
+            f"{folder} has no {RECIPE} that names a data set; give --recipe or --file."
+        )
+    else:
+        dataset = load_dataset(replace(recipe, data=data) if data else recipe)
+        if part not in ("train", "validation", "test"):
+            raise ValueError(f"part is train, validation or test; got {part!r}.")
+        part = part if getattr(dataset, part) else "validation"
+        examples = getattr(dataset, part)
+    say(f"{pipeline!r} on {len(examples):,} texts of {part}")
+    return pipeline.evaluate(examples, recipe.training if recipe else None)
