@@ -1,0 +1,5 @@
+"""The commands; see ``kgfm --help``."""
+
+from kgfm.cli.app import main
+
+__all__ = ["main"]

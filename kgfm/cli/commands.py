@@ -1,0 +1,247 @@
+"""The commands over jsonargparse: options in, a verb called, lines out."""
+
+from __future__ import annotations
+
+import re
+import sys
+from argparse import ArgumentError
+from collections.abc import Callable, Sequence
+
+from jsonargparse import ArgumentParser, Namespace
+
+from kgfm.cli import show, verbs
+from kgfm.recipes import Recipe, evaluate, read_recipe, recipe_parser, train, write_json
+from kgfm.recipes.read import parse_recipe
+from kgfm.registry import nearest
+
+
+def say(line: str) -> None:
+    """Tell what is being done."""
+    print(line, flush=True)
+
+
+def _parser(name: str, description: str) -> ArgumentParser:
+    return ArgumentParser(
+        prog=f"kgfm {name}", description=description, exit_on_error=False, allow_abbrev=False
+    )
+
+
+def _parse(parser: ArgumentParser, given: Sequence[str]) -> Namespace:
+    try:
+        return parser.parse_args(list(given))
+    except ArgumentError as error:
+        raise ValueError(_with_hint(str(error), parser)) from None
+
+
+def _with_hint(message: str, parser: ArgumentParser) -> str:
+    """Name the option that is nearest to an unknown one."""
+    unknown = re.search(r"[Uu]nrecognized arguments: (--[^\s=]+)", message)
+    if unknown is None:
+        return message
+    known = set(re.findall(r"--[\w.-]+", parser.format_help()))
+    return f"no option {unknown[1]!r}.{nearest(unknown[1], known)} See {parser.prog} --help."
+
+
+def _json_option(parser: ArgumentParser, what: str = "the figures") -> None:
+    parser.add_argument("--json", type=str | None, help=f"Write {what} to this file too.")
+
+
+def _text_options(parser: ArgumentParser) -> None:
+    parser.add_argument("texts", nargs="*", help="Texts, each in quotes.")
+    parser.add_argument("--file", type=str | None, help="A text a line, or JSON lines (.jsonl).")
+
+
+def _write(path: str | None, value: object) -> None:
+    if path is not None:
+        write_json(path, value)
+
+
+# -- the graph ------------------------------------------------------------------------------------
+
+
+def graph_build(given: Sequence[str]) -> None:
+    """Compile RDF or tables into a snapshot that opens in milliseconds."""
+    parser = _parser("graph build", graph_build.__doc__ or "")
+    parser.add_argument("source", help="RDF (.ttl, .nt, .rdf, ...) or triples (.tsv, .csv).")
+    parser.add_argument("--out", required=True, type=str, help="The snapshot's folder.")
+    parser.add_argument("--entities", type=str | None, help="Table of entities: key, label, ...")
+    parser.add_argument("--relations", type=str | None, help="Table of relations: key, label.")
+    _json_option(parser, "the counts")
+    options = _parse(parser, given)
+    built = verbs.build(
+        options.source, options.out, entities=options.entities, relations=options.relations
+    )
+    say(f"{built!r} in {options.out}")
+    _write(options.json, built.manifest["counts"])
+
+
+def graph_info(given: Sequence[str]) -> None:
+    """Count what a graph holds."""
+    parser = _parser("graph info", graph_info.__doc__ or "")
+    parser.add_argument("graph", help="A snapshot's folder, or a file of RDF or triples.")
+    parser.add_argument("--cache", type=str, default="cache", help="Keeps what is compiled.")
+    _json_option(parser, "the counts")
+    options = _parse(parser, given)
+    found = verbs.info(options.graph, cache=options.cache)
+    say(show.graph_info(found))
+    _write(options.json, found)
+
+
+def link(given: Sequence[str]) -> None:
+    """Find the entities that texts name; one line of JSON for each text."""
+    parser = _parser("link", link.__doc__ or "")
+    parser.add_argument("graph", help="A snapshot's folder, or a file of RDF or triples.")
+    _text_options(parser)
+    parser.add_argument("--cache", type=str, default="cache", help="Keeps what is compiled.")
+    options = _parse(parser, given)
+    texts = verbs.texts_of(options.texts, options.file)
+    found = verbs.link(options.graph, texts, cache=options.cache)
+    for text, mentions in zip(texts, found, strict=True):
+        print(verbs.mentions_line(text, mentions))
+
+
+# -- recipes --------------------------------------------------------------------------------------
+
+
+def _recipe_options(name: str, description: str | None) -> ArgumentParser:
+    parser = recipe_parser(
+        f"kgfm {name} RECIPE",
+        f"{description} RECIPE is a YAML file or the name of one that ships with kgfm; each of "
+        "its keys can be set here too.",
+    )
+    _json_option(parser)
+    return parser
+
+
+def _recipe(parser: ArgumentParser, given: Sequence[str]) -> tuple[Recipe, Namespace]:
+    if "-h" in given or "--help" in given:
+        parser.print_help()
+        raise SystemExit(0)
+    if not given or given[0].startswith("-"):
+        raise ValueError(f"the recipe comes first: {parser.prog} ...")
+    try:
+        return parse_recipe(given[0], given[1:], parser)
+    except ValueError as error:
+        raise ValueError(_with_hint(str(error), parser)) from None
+
+
+def train_command(given: Sequence[str]) -> None:
+    """Train a recipe and save the pipeline."""
+    parser = _recipe_options("train", train_command.__doc__)
+    parser.add_argument(
+        "--resume", action="store_true", help="Go on from the last finished epoch in the folder."
+    )
+    recipe, options = _recipe(parser, given)
+    _silence()
+    found = train(recipe, resume=options.resume, say=say)
+    say(show.figures(found))
+    say(f'saved in {recipe.folder()}; ask it: kgfm predict {recipe.folder()} "..."')
+    _write(options.json, found)
+
+
+def evaluate_command(given: Sequence[str]) -> None:
+    """Measure a saved pipeline on the test part of its data set, or on a file."""
+    parser = _parser("evaluate", evaluate_command.__doc__ or "")
+    parser.add_argument("run", help="The folder of a trained recipe.")
+    parser.add_argument("--recipe", type=str | None, help="Names another data set.")
+    parser.add_argument("--data", type=str | None, help="Where the data set is.")
+    parser.add_argument("--part", type=str, default="test", help="test, validation or train.")
+    parser.add_argument("--file", type=str | None, help="Examples as JSON lines.")
+    _json_option(parser)
+    options = _parse(parser, given)
+    _silence()
+    found = evaluate(
+        options.run,
+        recipe=read_recipe(options.recipe) if options.recipe else None,
+        data=options.data,
+        part=options.part,
+        file=options.file,
+        say=say,
+    )
+    say(show.figures({options.file or options.part: found}))
+    _write(options.json, found)
+
+
+def controls_command(given: Sequence[str]) -> None:
+    """Train a recipe with, without and with a shuffled graph, over several seeds, and compare."""
+    parser = _recipe_options("controls", controls_command.__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="A run for each.")
+    recipe, options = _recipe(parser, given)
+    from kgfm.controls import as_text, controls
+
+    _silence()
+    table = controls(recipe, options.seeds, recipe.folder(), say=say)
+    say(f"\n{as_text(table)}\n\nsaved in {recipe.folder()}")
+    _write(options.json, table)
+
+
+# -- a trained pipeline ---------------------------------------------------------------------------
+
+
+def predict(given: Sequence[str]) -> None:
+    """Ask a saved pipeline; one line for each text."""
+    parser = _parser("predict", predict.__doc__ or "")
+    parser.add_argument("run", help="The folder of a trained recipe.")
+    _text_options(parser)
+    _json_option(parser, "the predictions")
+    options = _parse(parser, given)
+    texts = verbs.texts_of(options.texts, options.file)
+    _silence()
+    pipeline = verbs.load(options.run)
+    found = verbs.predict(pipeline, texts)
+    for prediction in found:
+        line = show.prediction(prediction, pipeline.graph, pipeline.task)
+        print(line if len(found) == 1 else f"{line}  {' '.join(prediction.text.split())}")
+    _write(options.json, [verbs.as_record(prediction) for prediction in found])
+
+
+def explain(given: Sequence[str]) -> None:
+    """Show which triples an answer rests on: by how much its score falls without each."""
+    parser = _parser("explain", explain.__doc__ or "")
+    parser.add_argument("run", help="The folder of a trained recipe.")
+    parser.add_argument("text", help="In quotes.")
+    parser.add_argument("--limit", type=int, default=5, help="How many triples are shown.")
+    _json_option(parser, "prediction and evidence")
+    options = _parse(parser, given)
+    _silence()
+    pipeline = verbs.load(options.run)
+    found = verbs.explain(pipeline, options.text)
+    print(show.prediction(found, pipeline.graph, pipeline.task))
+    print(f"named: {show.mentions(found, pipeline.graph)}")
+    lines = list(show.evidence(found, pipeline.graph, options.limit))
+    print("\n".join(["the score falls without:", *lines]) if lines else "no triple was read")
+    _write(options.json, verbs.as_record(found, evidence=True))
+
+
+def demo(given: Sequence[str]) -> None:
+    """Train on the world graph, put the graph on trial, and ask: minutes, no network."""
+    parser = _parser("demo", demo.__doc__ or "")
+    parser.add_argument("--out", type=str, default="runs/demo", help="The run's folder.")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="A run for each.")
+    _json_option(parser)
+    options = _parse(parser, given)
+    from kgfm.demo import demo as run_demo
+
+    _silence()
+    _write(options.json, run_demo(options.out, seeds=options.seeds, say=say))
+
+
+def _silence() -> None:
+    """Keep the progress bars of other libraries out of the output."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    sys.stdout.flush()
+
+
+RUN: dict[str, Callable[[Sequence[str]], None]] = {
+    "graph build": graph_build,
+    "graph info": graph_info,
+    "link": link,
+    "train": train_command,
+    "evaluate": evaluate_command,
+    "controls": controls_command,
+    "predict": predict,
+    "explain": explain,
+    "demo": demo,
+}

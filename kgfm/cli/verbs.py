@@ -1,0 +1,127 @@
+"""What the commands do, one function each; what they print is :mod:`kgfm.cli.show`'s affair."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kgfm.datasets.jsonl import open_graph, read_examples
+from kgfm.graph import KnowledgeGraph
+from kgfm.graph.describe import describe
+from kgfm.types import Mention, Prediction
+
+if TYPE_CHECKING:
+    from kgfm.pipeline import Pipeline
+
+
+def build(
+    source: str | Path,
+    out: str | Path,
+    *,
+    entities: str | None = None,
+    relations: str | None = None,
+) -> KnowledgeGraph:
+    """Compile a file into a snapshot; its suffix says what it is.
+
+    Args:
+        source: RDF (``.ttl``, ``.nt``, ...) or a table of triples (``.tsv``, ``.csv``).
+        out: The snapshot's folder.
+        entities: With a table of triples: one of entities, with labels and what else is known.
+        relations: The same of relations.
+    """
+    from kgfm.stores import STORES, store_for
+
+    source = Path(source)
+    if not source.is_file():
+        raise FileNotFoundError(f"No file {source}.")
+    store = store_for(source)
+    others = {
+        name: path for name, path in (("entities", entities), ("relations", relations)) if path
+    }
+    if others and store != "tables":
+        raise ValueError(f"--{next(iter(others))} goes with a table of triples; {source} is RDF.")
+    read: Any = STORES[store]
+    built: KnowledgeGraph = read(source, **others)
+    return built.save(out)
+
+
+def info(graph: str | Path, *, cache: str = "cache") -> dict[str, Any]:
+    """Count what a graph holds: a snapshot's folder, or a file."""
+    return describe(open_graph(graph, Path(cache) / "graphs"))
+
+
+def link(
+    graph: str | Path, texts: Sequence[str], *, cache: str = "cache"
+) -> list[tuple[Mention, ...]]:
+    """Find the entities of a graph that texts name."""
+    from kgfm.linking import Linker
+
+    return Linker(open_graph(graph, Path(cache) / "graphs")).link(list(texts))
+
+
+def load(run: str | Path) -> Pipeline:
+    """Load a saved pipeline."""
+    from transformers.utils import logging
+
+    from kgfm.pipeline import Pipeline
+
+    logging.disable_progress_bar()
+    return Pipeline.load(run)
+
+
+def predict(pipeline: Pipeline, texts: Sequence[str]) -> list[Prediction]:
+    """Ask a pipeline."""
+    return pipeline(list(texts))
+
+
+def explain(pipeline: Pipeline, text: str) -> Prediction:
+    """Ask a pipeline and measure the evidence, which the prediction then holds."""
+    prediction = pipeline(text)
+    _ = prediction.evidence
+    return prediction
+
+
+def texts_of(given: Sequence[str], file: str | None) -> list[str]:
+    """Return the texts of the command line, or of a file: one a line, or JSON lines."""
+    if file is None:
+        if not given:
+            raise ValueError('give a text in quotes, such as "Who directed Heat?", or --file FILE.')
+        return list(given)
+    if given:
+        raise ValueError("give texts or --file, not both.")
+    if file.endswith((".jsonl", ".ndjson")):
+        return [example.text for example in read_examples(file)]
+    lines = Path(file).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line.strip()]
+
+
+def mentions_line(text: str, mentions: Sequence[Mention]) -> str:
+    """Return a text and its mentions as one line of JSON; the data set ``jsonl`` reads it."""
+    found = [
+        {
+            "start": mention.start,
+            "end": mention.end,
+            "entity": mention.entity,
+        }
+        for mention in mentions
+    ]
+    return json.dumps({"text": text, "mentions": found}, ensure_ascii=False)
+
+
+def as_record(prediction: Prediction, evidence: bool = False) -> dict[str, Any]:
+    """Return a prediction as JSON."""
+    record: dict[str, Any] = {
+        "text": prediction.text,
+        "answer": prediction.answer,
+        "score": prediction.score,
+        "scores": [list(pair) for pair in prediction.scores],
+        "labels": list(prediction.labels),
+        "mentions": [asdict(mention) for mention in prediction.mentions],
+        "graph_used": prediction.graph_used,
+    }
+    return record | (
+        {"evidence": [asdict(found) for found in prediction.evidence]} if evidence else {}
+    )
