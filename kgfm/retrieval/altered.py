@@ -48,11 +48,12 @@ class WithoutEdges(_Altered):
 
 
 class ShuffledEdges(_Altered):
-    """The same nodes; relations and tails are permuted among the edges of each subgraph.
+    """The same nodes and as many edges, which say nothing true.
 
-    Nothing else changes: each head keeps its number of edges, each tail and each relation too. The
-    order comes from ``seed`` and the subgraph's own seeds, so a text has the same wrong edges in
-    every epoch.
+    Relations are permuted among the edges, and tails among the nodes: what led to one node leads
+    to another. So a node's number of edges, which would tell that a city is a capital, moves too.
+    Each head keeps its number of edges. The order comes from ``seed`` and the
+    subgraph's own seeds, so a text has the same wrong edges in every epoch.
 
     Args:
         retriever: Cuts.
@@ -70,8 +71,9 @@ class ShuffledEdges(_Altered):
     def _shuffle(self, cut: Subgraph) -> Subgraph:
         random = np.random.default_rng([self.seed, *cut.nodes[: cut.num_seeds].tolist()])
         heads, tails = cut.edge_index
+        elsewhere = random.permutation(len(cut.nodes)).astype(tails.dtype)
         return replace(
             cut,
-            edge_index=np.stack([heads, random.permutation(tails)]),
+            edge_index=np.stack([heads, elsewhere[tails]]),
             edge_type=random.permutation(cut.edge_type),
         )
