@@ -69,13 +69,14 @@ def by_the_rule(
     seeds: Sequence[int],
     *,
     hops: int,
-    budget: int,
+    budget: int | list[int],
     fan_out: int | Sequence[int] | None,
     hide_from_seed: Sequence[str],
 ) -> tuple[Any, ...]:
     """The rule of :class:`HopRetriever`, word by word, without a thought of speed."""
     hidden = {graph.relation_row(key) for key in hide_from_seed}
-    distance = dict.fromkeys(list(dict.fromkeys(seeds))[:budget], 0)
+    budgets = budget if isinstance(budget, list) else [budget] * max(hops, 1)
+    distance = dict.fromkeys(list(dict.fromkeys(seeds))[: budgets[0]], 0)
 
     def is_shown(relation: int, *ends: int) -> bool:
         return relation not in hidden or all(distance.get(end) != 0 for end in ends)
@@ -94,7 +95,7 @@ def by_the_rule(
         met = [entries[turn] for turn in turns for entries in rows if turn < len(entries)]
         links = Counter(entity for entity in met if entity not in distance)
         for entity, _ in links.most_common():  # stable: among equals the first met comes first
-            if len(distance) < budget:
+            if len(distance) < budgets[hop - 1]:
                 distance[entity] = hop
     columns = graph.heads.tolist(), graph.relations.tolist(), graph.tails.tolist()
     shown = [
@@ -138,12 +139,22 @@ def test_with_caps_it_is_the_written_rule(
     assert everything(subgraph) == by_the_rule(graph, seeds, **arguments)
 
 
-@given(some_edges, some_seeds, st.lists(st.integers(1, 4), max_size=3), st.integers(1, 13))
-def test_each_hop_may_have_a_cap_of_its_own(
-    edges: Edges, seeds: list[int], fan_out: list[int], budget: int
+@given(
+    some_edges,
+    some_seeds,
+    st.lists(st.tuples(st.integers(1, 4), st.integers(1, 13)), min_size=1, max_size=3),
+)
+def test_each_hop_may_have_caps_of_its_own(
+    edges: Edges, seeds: list[int], each: list[tuple[int, int]]
 ) -> None:
     graph = graph_of(edges)
-    arguments = {"hops": len(fan_out), "budget": budget, "fan_out": fan_out, "hide_from_seed": []}
+    fan_out, budget = (list(column) for column in zip(*each, strict=True))
+    arguments = {
+        "hops": len(each),
+        "budget": sorted(budget),
+        "fan_out": fan_out,
+        "hide_from_seed": [],
+    }
     subgraph = one(HopRetriever(graph, **arguments), seeds)
     assert everything(subgraph) == by_the_rule(graph, seeds, **arguments)
 
@@ -257,6 +268,8 @@ def test_a_snapshot_on_disk_gives_what_the_graph_in_memory_gives(tmp_path: Path)
         ({"fan_out": 0}, "fan_out is at least 1, got 0"),
         ({"fan_out": [4, 0]}, "fan_out is at least 1, got 0"),
         ({"fan_out": [4, 4, 4]}, "fan_out lists 3 numbers for 2 hops"),
+        ({"budget": [9, 20, 30]}, "budget lists 3 numbers for 2 hops"),
+        ({"budget": [20, 9]}, "budget falls from 20 to 9"),
     ],
 )
 def test_arguments_out_of_range_are_refused(wrong: dict[str, Any], message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,13 +22,15 @@ class HopRetriever(Retriever):
 
     The rule, in full, so that a server can follow it:
 
-    1. The nodes are the seeds in their order, without repeats, the first ``budget`` of them.
+    1. The nodes are the seeds in their order, without repeats, the first ``budget`` of them (of
+       several numbers the first counts).
     2. A hop looks at the nodes that the hop before added (at first the seeds), in their order. Of
        each it reads the row of neighbours: one entry per triple and direction, in the order
        (degree of the neighbour, relation, out before in, key of the neighbour), lowest first.
        Hidden entries are dropped from the row, then all but the first ``fan_out``. Two relations
        to one neighbour are two entries, and a neighbour that is a node already uses its place up.
-    3. Entities that are no nodes yet become nodes until there are ``budget``: those that most
+    3. Entities that are no nodes yet become nodes until there are ``budget`` (of several numbers
+       the hop's own; a hop that finds no room ends the walk): those that most
        entries lead to come first, for they tie the others together; among equals the nodes take
        turns, the first entry of each, then the second of each, and so on, so that several seeds
        share the budget.
@@ -39,7 +42,9 @@ class HopRetriever(Retriever):
     Args:
         graph: Where to cut.
         hops: How many steps from the seeds; 0 keeps the seeds and the edges among them.
-        budget: Number of nodes that a subgraph has at most.
+        budget: Number of nodes that a subgraph has at most, or one number for each hop, none
+            smaller than the one before: how many nodes there are at most after it. So a hop that
+            finds much leaves room for the next.
         fan_out: Number of entries of a row that the walk follows, or one number for each hop;
             ``None`` follows all.
         hide_from_seed: Keys of relations that a seed must not show, such as the one that holds the
@@ -55,28 +60,22 @@ class HopRetriever(Retriever):
         graph: KnowledgeGraph,
         *,
         hops: int = 2,
-        budget: int = 200,
+        budget: int | Sequence[int] = 200,
         fan_out: int | Sequence[int] | None = 16,
         hide_from_seed: Sequence[str] = (),
     ) -> None:
-        each = fan_out if isinstance(fan_out, Sequence) else [] if fan_out is None else [fan_out]
-        for name, value, least in (
-            ("hops", hops, 0),
-            ("budget", budget, 1),
-            *(("fan_out", value, 1) for value in each),
-        ):
-            if value < least:
-                raise ValueError(f"{name} is at least {least}, got {value}.")
-        if isinstance(fan_out, Sequence) and len(fan_out) != hops:
-            raise ValueError(
-                f"fan_out lists {len(fan_out)} numbers for {hops} hops; give one each."
-            )
+        if hops < 0:
+            raise ValueError(f"hops is at least 0, got {hops}.")
         if isinstance(hide_from_seed, str):
             raise TypeError(f"hide_from_seed is a list of relations; write [{hide_from_seed!r}].")
         self.graph = graph
         self.hops = hops
-        self.budget = budget
-        self.fan_out = list(fan_out) if isinstance(fan_out, Sequence) else fan_out
+        self.budget = _checked("budget", budget, hops)
+        each = self.budget if isinstance(self.budget, list) else []
+        for before, after in pairwise(each):
+            if after < before:
+                raise ValueError(f"budget falls from {before} to {after}: nodes only ever come in.")
+        self.fan_out = None if fan_out is None else _checked("fan_out", fan_out, hops)
         self.hide_from_seed = tuple(hide_from_seed)
         self._hidden = np.zeros(2 * graph.num_relations, dtype=bool)
         for key in self.hide_from_seed:
@@ -90,12 +89,16 @@ class HopRetriever(Retriever):
             "hide_from_seed": list(self.hide_from_seed),
         }
 
-    def _fan_outs(self) -> np.ndarray:
-        """Entries that each hop follows; a walk longer than the graph is large finds no more."""
-        if isinstance(self.fan_out, list):
-            return np.array(self.fan_out, dtype=np.int64)
+    def _for_each_hop(self, given: int | list[int]) -> np.ndarray:
+        """One number for each hop; a walk longer than the graph is large finds no more."""
         hops = min(self.hops, self.graph.num_entities)
-        return np.full(hops, _NO_CAP if self.fan_out is None else self.fan_out, dtype=np.int64)
+        return np.array(given[:hops] if isinstance(given, list) else [given] * hops, dtype=np.int64)
+
+    def _budgets(self) -> np.ndarray:
+        """Nodes at most, of seeds alone and after each hop."""
+        first = self.budget[0] if isinstance(self.budget, list) else self.budget
+        each = np.concatenate([[first], self._for_each_hop(self.budget)])
+        return np.minimum(each, max(1, self.graph.num_entities))
 
     def retrieve(self, seeds: Sequence[np.ndarray]) -> list[Subgraph]:
         """Return the subgraph of each text; one without seeds has an empty one.
@@ -114,8 +117,8 @@ class HopRetriever(Retriever):
         node_offsets, nodes, edge_offsets, edges = cut(
             _plain(np.cumsum([0, *map(len, checked)]), np.int64),
             _plain(np.concatenate(checked), np.int32),
-            _plain(self._fan_outs(), np.int64),
-            max(1, min(self.budget, graph.num_entities)),
+            _plain(self._for_each_hop(_NO_CAP if self.fan_out is None else self.fan_out), np.int64),
+            _plain(self._budgets(), np.int64),
             (
                 _plain(graph.neighbour_indptr, np.int64),
                 tuple(_plain(a, np.int32) for a in neighbours),
@@ -158,6 +161,19 @@ class HopRetriever(Retriever):
                 f"the rows 0 to {self.graph.num_entities - 1:,}."
             )
         return rows
+
+
+def _checked(name: str, given: int | Sequence[int], hops: int) -> int | list[int]:
+    """Return a number, or one for each hop."""
+    each = list(given) if isinstance(given, Sequence) else [given]
+    for value in each:
+        if value < 1:
+            raise ValueError(f"{name} is at least 1, got {value}.")
+    if not isinstance(given, Sequence):
+        return given
+    if len(each) != hops:
+        raise ValueError(f"{name} lists {len(each)} numbers for {hops} hops; give one each.")
+    return each
 
 
 def _plain(array: np.ndarray, dtype: Any) -> np.ndarray:

@@ -121,19 +121,19 @@ def _most_linked(found):
 
 
 @compiled
-def _walk(seeds, fan_outs, limit, graph, hidden, table, walk):
+def _walk(seeds, fan_outs, budgets, graph, hidden, table, walk):
     """Fill ``walk`` with the nodes of one text, breadth first; return how many there are."""
     nodes, distance = walk[0], walk[1]
     count = 0
     for entity in seeds:
-        if count < limit:
+        if count < budgets[0]:
             count = _add(entity, 0, count, table[0], table[1], nodes, distance)
     begin, hop = 0, 1
-    while hop <= len(fan_outs) and begin < count < limit:
+    while hop <= len(fan_outs) and begin < count < budgets[hop]:
         found = _entries(begin, count, fan_outs[hop - 1], graph, hidden, table, walk)
         begin = count
         for entity in _most_linked(found):
-            if count < limit:
+            if count < budgets[hop]:
                 count = _add(entity, hop, count, table[0], table[1], nodes, distance)
         hop += 1
     return count
@@ -239,14 +239,14 @@ def _clear(count, keys, nodes):
 
 
 @compiled
-def cut(offsets, seeds, fan_outs, limit, neighbours, out, hidden):
+def cut(offsets, seeds, fan_outs, budgets, neighbours, out, hidden):
     """Cut the subgraphs of a batch.
 
     Args:
         offsets: Where each text's seeds begin in ``seeds``, and the end.
         seeds: Rows of entities, text after text.
         fan_outs: How many entries of a row each hop follows.
-        limit: Number of nodes of a text at most.
+        budgets: Number of nodes of a text at most, of seeds alone and after each hop.
         neighbours: ``(indptr, (entities, relations))``, both ways, in the order of the fan-out.
         out: ``(indptr, (relations, tails))`` of the triples by head.
         hidden: True for each relation, then each inverse one, that is hidden at a seed.
@@ -254,7 +254,7 @@ def cut(offsets, seeds, fan_outs, limit, neighbours, out, hidden):
     Returns:
         Nodes' offsets, nodes, hops, edges' offsets, edges (heads, tails, relations).
     """
-    slots = 16
+    limit, slots = budgets.max(), 16
     while slots < 4 * limit:
         slots *= 2
     table = (np.full(slots, -1, np.int32), np.empty(slots, np.int32))
@@ -271,7 +271,7 @@ def cut(offsets, seeds, fan_outs, limit, neighbours, out, hidden):
     size = 0
     for text in range(num_texts):
         seed = seeds[offsets[text] : offsets[text + 1]]
-        count = _walk(seed, fan_outs, limit, neighbours, hidden, table, walk)
+        count = _walk(seed, fan_outs, budgets, neighbours, hidden, table, walk)
         edges, size = _induce(count, out[0], out[1], hidden, table, walk, edges, size)
         _clear(count, table[0], walk[0])
         begin = node_offsets[text]
