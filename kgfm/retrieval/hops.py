@@ -97,8 +97,9 @@ class HopRetriever(Retriever):
     def _budgets(self) -> np.ndarray:
         """Nodes at most, of seeds alone and after each hop."""
         first = self.budget[0] if isinstance(self.budget, list) else self.budget
-        each = np.concatenate([[first], self._for_each_hop(self.budget)])
-        return np.minimum(each, max(1, self.graph.num_entities))
+        each = [first, *self._for_each_hop(self.budget).tolist()]
+        most = max(1, self.graph.num_entities)
+        return np.array([min(number, most) for number in each], dtype=np.int64)
 
     def retrieve(self, seeds: Sequence[np.ndarray]) -> list[Subgraph]:
         """Return the subgraph of each text; one without seeds has an empty one.
