@@ -1,6 +1,6 @@
 """What the graph costs in a training step, beside the text.
 
-    python benchmarks/bench_step.py recipes/film-genres-neighbours.yaml --data DIR [--threads 1]
+    python benchmarks/bench_step.py [film-genres-neighbours --data DIR] [--threads 1]
 
 Four things are timed by turns on the same batches, and their medians printed as ratios:
 
@@ -112,7 +112,7 @@ def measure(batches: list[dict[str, Callable[[], None]]], rounds: int) -> dict[s
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recipe")
+    parser.add_argument("recipe", nargs="?", default="world")
     parser.add_argument("--data")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--texts", type=int, default=512)
