@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,7 +133,8 @@ def check_parts(recipe: Recipe, *, deep: bool = True) -> None:
         check_arguments(f"The {kind} {part['name']!r}", build, arguments)
 
 
-def digest(recipe: Recipe) -> str:
+def digest(recipe: Recipe, *, apart_from: Collection[str] = ()) -> str:
     """Return a hash of all that a run depends on; where its files are does not count."""
-    settings = {key: value for key, value in asdict(recipe).items() if key not in PLACES}
+    left_out = {*PLACES, *apart_from}
+    settings = {key: value for key, value in asdict(recipe).items() if key not in left_out}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
