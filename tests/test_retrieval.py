@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from live_servers import SnapshotServer
 
 from kgfm.graph import KnowledgeGraph
-from kgfm.retrieval import RETRIEVERS, HopRetriever
+from kgfm.retrieval import RETRIEVERS, HopRetriever, LiveGraph, Retriever
 from kgfm.types import Mention, Subgraph
 
 RELATIONS = ("a", "b", "c")
@@ -182,11 +183,20 @@ def test_hidden_relations_never_touch_a_seed(
         assert relation not in hidden or not {head, tail} & set(seeds)
 
 
+def retriever_of(name: str, graph: KnowledgeGraph) -> Retriever:
+    """A retriever by name; a live one gets a server in memory, and the rows of the graph."""
+    if name == "live":
+        live = LiveGraph(SnapshotServer(graph))
+        live.rows(graph.keys)
+        return RETRIEVERS[name](live)
+    return RETRIEVERS[name](graph)
+
+
 @pytest.mark.parametrize("name", RETRIEVERS)
 @given(some_edges, st.lists(some_seeds, max_size=6))
 def test_one_by_one_is_all_together(name: str, edges: Edges, batch: list[list[int]]) -> None:
     graph = graph_of(edges)
-    retriever = RETRIEVERS[name](graph)
+    retriever = retriever_of(name, graph)
     together = retriever.retrieve([np.array(seeds, np.int64) for seeds in batch])
     alone = [retriever.retrieve([np.array(seeds, np.int64)])[0] for seeds in batch]
     assert list(map(everything, together)) == list(map(everything, alone))
@@ -194,7 +204,7 @@ def test_one_by_one_is_all_together(name: str, edges: Edges, batch: list[list[in
 
 @pytest.mark.parametrize("name", RETRIEVERS)
 def test_a_text_without_seeds_has_an_empty_subgraph(name: str) -> None:
-    retriever = RETRIEVERS[name](graph_of([(0, 0, 1)]))
+    retriever = retriever_of(name, graph_of([(0, 0, 1)]))
     empty, full = retriever.retrieve([np.array([]), np.array([0])])
     assert everything(empty) == ([], [], [])
     assert len(full.nodes) == 2

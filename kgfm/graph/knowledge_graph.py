@@ -21,7 +21,7 @@ from kgfm.graph.build import (
     triple_arrays,
 )
 from kgfm.graph.control import shuffled_tails
-from kgfm.graph.records import EntityRecord
+from kgfm.graph.records import EntityRecord, as_text
 from kgfm.graph.schema import GraphSchema, as_words
 from kgfm.graph.snapshot import (
     FORMAT,
@@ -248,9 +248,7 @@ class KnowledgeGraph(GraphArrays):
 
     def text(self, row: int) -> str:
         """Return what a text encoder reads: ``label (type, type). description``."""
-        types = ", ".join(self.types(row))
-        named = " ".join(filter(None, [self.labels[row], f"({types})" if types else ""]))
-        return ". ".join(filter(None, [named, self.descriptions[row]]))
+        return as_text(self.labels[row], self.types(row), self.descriptions[row])
 
     def relation_text(self, row: int) -> str:
         """Return a relation's label with underscores and camelCase as spaces."""

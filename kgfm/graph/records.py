@@ -21,6 +21,13 @@ class EntityRecord:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
+def as_text(label: str, types: Iterable[str], description: str) -> str:
+    """Return what a text encoder reads of an entity: ``label (type, type). description``."""
+    listed = ", ".join(types)
+    named = " ".join(filter(None, [label, f"({listed})" if listed else ""]))
+    return ". ".join(filter(None, [named, description]))
+
+
 def plain(value: Any) -> Any:
     """Return a value as JSON can hold it: str, int, finite float, bool, or a sorted list of these.
 

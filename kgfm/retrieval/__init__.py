@@ -6,7 +6,18 @@ from collections.abc import Callable
 
 from kgfm.retrieval.base import Retriever
 from kgfm.retrieval.hops import HopRetriever
+from kgfm.retrieval.live import LiveRetriever
+from kgfm.retrieval.live_graph import LiveGraph
+from kgfm.retrieval.server import GraphServer, Neighbour
 
-RETRIEVERS: dict[str, Callable[..., Retriever]] = {"hops": HopRetriever}
+RETRIEVERS: dict[str, Callable[..., Retriever]] = {"hops": HopRetriever, "live": LiveRetriever}
 
-__all__ = ["RETRIEVERS", "HopRetriever", "Retriever"]
+__all__ = [
+    "RETRIEVERS",
+    "GraphServer",
+    "HopRetriever",
+    "LiveGraph",
+    "LiveRetriever",
+    "Neighbour",
+    "Retriever",
+]

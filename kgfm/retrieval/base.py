@@ -12,12 +12,15 @@ from kgfm.types import Mention, Subgraph
 
 if TYPE_CHECKING:
     from kgfm.graph import KnowledgeGraph
+    from kgfm.retrieval.live_graph import LiveGraph
+
+    Graph = KnowledgeGraph | LiveGraph
 
 
 class Retriever(ABC):
     """Cut from a graph the part that matters for a text."""
 
-    graph: KnowledgeGraph
+    graph: Graph
 
     @abstractmethod
     def retrieve(self, seeds: Sequence[np.ndarray]) -> list[Subgraph]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kgfm.retrieval.base import Retriever
+from kgfm.retrieval.caps import CappedRetriever
 from kgfm.types import Subgraph
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 _NO_CAP = np.iinfo(np.int64).max
 
 
-class HopRetriever(Retriever):
+class HopRetriever(CappedRetriever):
     """Walk from the seeds along edges in either direction, and show all edges among what was met.
 
     The rule, in full, so that a server can follow it:
@@ -55,6 +54,8 @@ class HopRetriever(Retriever):
         KeyError: The graph has no such relation.
     """
 
+    graph: KnowledgeGraph
+
     def __init__(
         self,
         graph: KnowledgeGraph,
@@ -64,30 +65,10 @@ class HopRetriever(Retriever):
         fan_out: int | Sequence[int] | None = 16,
         hide_from_seed: Sequence[str] = (),
     ) -> None:
-        if hops < 0:
-            raise ValueError(f"hops is at least 0, got {hops}.")
-        if isinstance(hide_from_seed, str):
-            raise TypeError(f"hide_from_seed is a list of relations; write [{hide_from_seed!r}].")
-        self.graph = graph
-        self.hops = hops
-        self.budget = _checked("budget", budget, hops)
-        each = self.budget if isinstance(self.budget, list) else []
-        for before, after in pairwise(each):
-            if after < before:
-                raise ValueError(f"budget falls from {before} to {after}: nodes only ever come in.")
-        self.fan_out = None if fan_out is None else _checked("fan_out", fan_out, hops)
-        self.hide_from_seed = tuple(hide_from_seed)
+        super().__init__(graph, hops, budget, fan_out, hide_from_seed)
         self._hidden = np.zeros(2 * graph.num_relations, dtype=bool)
         for key in self.hide_from_seed:
             self._hidden[graph.relation_row(key) :: graph.num_relations] = True
-
-    def config(self) -> dict[str, Any]:
-        return {
-            "hops": self.hops,
-            "budget": self.budget,
-            "fan_out": self.fan_out,
-            "hide_from_seed": list(self.hide_from_seed),
-        }
 
     def _for_each_hop(self, given: int | list[int]) -> np.ndarray:
         """One number for each hop; a walk longer than the graph is large finds no more."""
@@ -146,35 +127,6 @@ class HopRetriever(Retriever):
                 strict=True,
             )
         ]
-
-    def _check(self, number: int, rows: np.ndarray) -> np.ndarray:
-        rows = np.asarray(rows)
-        if not len(rows):
-            return np.empty(0, dtype=np.int64)
-        if rows.ndim != 1 or rows.dtype.kind not in "iu":
-            raise TypeError(
-                f"The seeds of text {number} are a flat array of rows (integers), got shape "
-                f"{rows.shape} of {rows.dtype}; graph.rows(keys) makes rows of keys."
-            )
-        if rows.min() < 0 or rows.max() >= self.graph.num_entities:
-            raise IndexError(
-                f"The seeds of text {number} run from {rows.min()} to {rows.max()}; this graph has "
-                f"the rows 0 to {self.graph.num_entities - 1:,}."
-            )
-        return rows
-
-
-def _checked(name: str, given: int | Sequence[int], hops: int) -> int | list[int]:
-    """Return a number, or one for each hop."""
-    each = list(given) if isinstance(given, Sequence) else [given]
-    for value in each:
-        if value < 1:
-            raise ValueError(f"{name} is at least 1, got {value}.")
-    if not isinstance(given, Sequence):
-        return given
-    if len(each) != hops:
-        raise ValueError(f"{name} lists {len(each)} numbers for {hops} hops; give one each.")
-    return each
 
 
 def _plain(array: np.ndarray, dtype: Any) -> np.ndarray:

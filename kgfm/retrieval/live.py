@@ -1,0 +1,218 @@
+"""Subgraphs from a server, without a snapshot: the same as HopRetriever cuts from one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from kgfm.retrieval.caps import CappedRetriever
+from kgfm.retrieval.recent import CircuitBreaker, RecentCache
+from kgfm.retrieval.server import Neighbour, Triple
+from kgfm.retrieval.walk import Walk
+from kgfm.stores.server import ServerUnavailableError
+from kgfm.types import Subgraph
+
+if TYPE_CHECKING:
+    from kgfm.retrieval.live_graph import LiveGraph
+
+
+class _Row(NamedTuple):
+    """The beginning of an entity's row, and the length that was asked for (``None``: all)."""
+
+    limit: int | None
+    entries: Sequence[Neighbour]
+
+    def serves(self, limit: int | None) -> bool:
+        """Whether the row begins as far as ``limit``."""
+        if self.limit is None or len(self.entries) < self.limit:  # the whole row
+            return True
+        return limit is not None and limit <= self.limit
+
+
+class LiveRetriever(CappedRetriever):
+    """Cut subgraphs from a graph that stays on its server.
+
+    The subgraphs are those that :class:`kgfm.retrieval.HopRetriever` cuts from a snapshot of the
+    same server with the same caps: same nodes in the same order, same edges (by key; rows are the
+    live graph's own). For a batch of texts the server is asked once for each hop, once for the
+    edges among the nodes and once for names and texts, whatever the number of texts; what was asked
+    before is remembered.
+
+    Args:
+        graph: The live graph.
+        hops: How many steps from the seeds.
+        budget: Number of nodes that a subgraph has at most, or one number for each hop.
+        fan_out: Number of entries of a row that the walk follows, or one number for each hop;
+            ``None`` follows all.
+        hide_from_seed: Keys of relations that a seed must not show; one that the server does not
+            have hides nothing.
+        deadline: Seconds for one batch, all questions together.
+        remember: Number of entities whose rows and names are kept, and twenty times the number of
+            texts whose edges are; the ones used last stay.
+        fresh: Seconds after which what is remembered is asked again.
+        breaker: What keeps a failing server from being asked; by default three failures in a row
+            open it for ten seconds.
+
+    Raises:
+        ValueError: A number is out of range.
+        TypeError: The graph is a snapshot.
+    """
+
+    graph: LiveGraph
+
+    def __init__(
+        self,
+        graph: LiveGraph,
+        *,
+        hops: int = 2,
+        budget: int | Sequence[int] = 200,
+        fan_out: int | Sequence[int] | None = 16,
+        hide_from_seed: Sequence[str] = (),
+        deadline: float = 5.0,
+        remember: int = 20_000,
+        fresh: float = 300.0,
+        breaker: CircuitBreaker | None = None,
+    ) -> None:
+        if not hasattr(graph, "server"):
+            raise TypeError(
+                f"A live retriever needs a LiveGraph, got {type(graph).__name__}; "
+                "HopRetriever cuts from a snapshot."
+            )
+        super().__init__(graph, hops, budget, fan_out, hide_from_seed)
+        for name, value in {"deadline": deadline, "fresh": fresh}.items():
+            if not value > 0:
+                raise ValueError(f"{name} is a number of seconds above 0, got {value}.")
+        if remember < 0:
+            raise ValueError(f"remember is at least 0, got {remember}.")
+        self.deadline, self.remember, self.fresh = deadline, remember, fresh
+        self.breaker = breaker or CircuitBreaker()
+        self._rows = RecentCache[tuple[str, bool], _Row](remember, fresh)
+        self._edges = RecentCache[frozenset[str], list[Triple]](remember // 20, fresh)
+        self._described = RecentCache[tuple[str, bool], bool](remember, fresh)
+
+    def config(self) -> dict[str, object]:
+        own = {"deadline": self.deadline, "remember": self.remember, "fresh": self.fresh}
+        return {**super().config(), **own}
+
+    def retrieve(self, seeds: Sequence[np.ndarray]) -> list[Subgraph]:
+        """Return the subgraph of each text; one without seeds has an empty one.
+
+        Raises:
+            TypeError: Seeds are not integers.
+            IndexError: A seed is no row of the live graph.
+            ServerUnavailableError: The server does not answer in time, or did not lately.
+        """
+        checked = [self._check(number, rows) for number, rows in enumerate(seeds)]
+        limit = self.budget[0] if isinstance(self.budget, list) else self.budget
+        keys = [[self.graph.keys[int(row)] for row in rows] for rows in checked]
+        walks = [Walk(found, limit, self.hide_from_seed) for found in keys]
+        if not any(walk.hops for walk in walks):
+            return [self._subgraph(walk, []) for walk in walks]
+        ends = time.monotonic() + self.deadline
+        with self.breaker.guard():
+            return self._cut(walks, lambda: _left(ends, self.deadline))
+
+    def _cut(self, walks: Sequence[Walk], left: Callable[[], float]) -> list[Subgraph]:
+        for hop in range(self.hops):
+            budget = self.budget[hop] if isinstance(self.budget, list) else self.budget
+            fan_out = self.fan_out[hop] if isinstance(self.fan_out, list) else self.fan_out
+            for walk in walks:
+                if len(walk.hops) >= budget:  # a hop without room ends the walk
+                    walk.frontier = []
+            moving = [walk for walk in walks if walk.frontier]
+            if not moving:
+                break
+            rows = self._ask_rows(moving, fan_out, left)
+            for walk in moving:
+                walk.step(rows, fan_out, budget)
+        edges = self._ask_edges([walk.nodes for walk in walks], left)
+        relations = {relation for found in edges for _, relation, _ in found}
+        self._ask_names({key for walk in walks for key in walk.hops}, relations, left)
+        return [self._subgraph(walk, found) for walk, found in zip(walks, edges, strict=True)]
+
+    def _ask_rows(
+        self, walks: Sequence[Walk], fan_out: int | None, left: Callable[[], float]
+    ) -> dict[str, Sequence[Neighbour]]:
+        """Return the rows of all frontiers, from memory or from the server.
+
+        At a seed hidden relations are dropped by the server. Elsewhere what is hidden differs from
+        text to text, so rows are asked for that are longer by the number of entries that may be:
+        one for each hidden relation, direction and seed. All walks are at the same hop, so a
+        frontier is seeds in all of them or in none.
+        """
+        entities = dict.fromkeys(key for walk in walks for key in walk.frontier)
+        at_seeds = bool(self.hide_from_seed) and walks[0].is_seed(walks[0].frontier[0])
+        limit = fan_out
+        if limit is not None and self.hide_from_seed and not at_seeds:
+            most = max(sum(hop == 0 for hop in walk.hops.values()) for walk in walks)
+            limit += 2 * len(self.hide_from_seed) * most
+        found: dict[str, Sequence[Neighbour]] = {}
+        for key in entities:
+            row = self._rows.get((key, at_seeds))
+            if row is not None and row.serves(limit):
+                found[key] = row.entries
+        missing = [key for key in entities if key not in found]
+        if missing:
+            without = self.hide_from_seed if at_seeds else ()
+            answer = self.graph.server.neighbours(
+                missing, limit=limit, without=without, timeout=left()
+            )
+            for key in missing:
+                found[key] = answer.get(key, ())
+                self._rows.put((key, at_seeds), _Row(limit, found[key]))
+        return found
+
+    def _ask_edges(
+        self, groups: Sequence[Sequence[str]], left: Callable[[], float]
+    ) -> list[list[Triple]]:
+        """Return the triples among the nodes of each text."""
+        wanted = [frozenset(group) for group in groups]
+        found = {nodes: self._edges.get(nodes) for nodes in wanted if nodes}
+        missing = [nodes for nodes, edges in found.items() if edges is None]
+        if missing:
+            asked = [sorted(nodes) for nodes in missing]
+            answer = self.graph.server.triples_among(asked, timeout=left())
+            for nodes, edges in zip(missing, answer, strict=True):
+                found[nodes] = sorted(set(edges))
+                self._edges.put(nodes, found[nodes] or [])
+        return [found.get(nodes) or [] for nodes in wanted]
+
+    def _ask_names(
+        self, entities: Iterable[str], relations: Iterable[str], left: Callable[[], float]
+    ) -> None:
+        """Teach the graph the names of what was met and is not known, or not lately."""
+        new = [key for key in sorted(entities) if not self._described.get((key, False))]
+        new_relations = [key for key in sorted(relations) if not self._described.get((key, True))]
+        if not new and not new_relations:
+            return
+        records, labels = self.graph.server.describe(new, new_relations, timeout=left())
+        self.graph.learn(records, labels)
+        for keys, is_relation in ((new, False), (new_relations, True)):
+            for key in keys:
+                self._described.put((key, is_relation), True)
+
+    def _subgraph(self, walk: Walk, triples: Collection[Triple]) -> Subgraph:
+        place = {key: node for node, key in enumerate(walk.hops)}
+        shown = [triple for triple in triples if walk.shows(triple)]
+        index = [[place[triple[end]] for triple in shown] for end in (0, 2)]
+        relations = self.graph.relation_keys.number(relation for _, relation, _ in shown)
+        return Subgraph(
+            nodes=self.graph.rows(walk.hops).astype(np.int32),
+            edge_index=np.array(index, np.int32).reshape(2, len(shown)),
+            edge_type=np.array(relations, np.int32),
+            hops=np.fromiter(walk.hops.values(), np.int32, len(walk.hops)),
+        )
+
+
+def _left(ends: float, deadline: float) -> float:
+    """Return the seconds until the end; none left is a failure of the server."""
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise ServerUnavailableError(
+            f"The graph server took longer than the deadline of {deadline:g} s; raise deadline=, "
+            "or lower hops, budget or fan_out."
+        )
+    return left
