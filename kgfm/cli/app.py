@@ -15,6 +15,7 @@ from kgfm.registry import nearest
 
 COMMANDS = {
     "graph build": "compile RDF or tables into a snapshot",
+    "graph refresh": "bring a snapshot up to date with a new dump of its source",
     "graph info": "count what a graph holds",
     "link": "find the entities that texts name",
     "train": "train a recipe and save the pipeline",

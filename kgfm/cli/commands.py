@@ -75,6 +75,26 @@ def graph_build(given: Sequence[str]) -> None:
     _write(options.json, built.manifest["counts"])
 
 
+def graph_refresh(given: Sequence[str]) -> None:
+    """Bring a snapshot up to date with its source; the old one serves until the new one is whole.
+
+    The source is read the way in which it was when the snapshot was built.
+    """
+    parser = _parser("graph refresh", graph_refresh.__doc__ or "")
+    parser.add_argument("snapshot", help="The snapshot's folder.")
+    parser.add_argument("source", nargs="?", help="The new dump; a server is remembered.")
+    parser.add_argument("--entities", type=str | None, help="The new table of entities.")
+    parser.add_argument("--relations", type=str | None, help="The new table of relations.")
+    _json_option(parser, "what is different")
+    options = _parse(parser, given)
+    found = verbs.refresh(
+        options.snapshot, options.source, entities=options.entities, relations=options.relations
+    )
+    say(f"{found.graph!r} in {options.snapshot}")
+    say(show.counts(found.counts()))
+    _write(options.json, found.counts())
+
+
 def graph_info(given: Sequence[str]) -> None:
     """Count what a graph holds."""
     parser = _parser("graph info", graph_info.__doc__ or "")
@@ -236,6 +256,7 @@ def _silence() -> None:
 
 RUN: dict[str, Callable[[Sequence[str]], None]] = {
     "graph build": graph_build,
+    "graph refresh": graph_refresh,
     "graph info": graph_info,
     "link": link,
     "train": train_command,

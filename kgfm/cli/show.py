@@ -21,6 +21,11 @@ def figures(parts: Mapping[str, Mapping[str, float]]) -> str:
     return aligned(rows)
 
 
+def counts(found: Mapping[str, int]) -> str:
+    """Return counts by name as a line."""
+    return ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in found.items())
+
+
 def graph_info(found: Mapping[str, Any]) -> str:
     """Return what a graph holds, in numbers."""
     counts = ("entities", "relations", "triples")

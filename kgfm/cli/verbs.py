@@ -15,6 +15,7 @@ from kgfm.types import Mention, Prediction
 
 if TYPE_CHECKING:
     from kgfm.pipeline import Pipeline
+    from kgfm.stores.refresh import Refreshed
 
 
 def build(
@@ -46,6 +47,15 @@ def build(
     read: Any = STORES[store]
     built: KnowledgeGraph = read(source, **others)
     return built.save(out)
+
+
+def refresh(snapshot: str | Path, source: str | None = None, **options: Any) -> Refreshed:
+    """Bring a snapshot up to date; see :func:`kgfm.stores.refresh.refresh`."""
+    from kgfm.stores.refresh import refresh
+
+    if source is not None and "://" not in source and not Path(source).is_file():
+        raise FileNotFoundError(f"No file {source}.")
+    return refresh(snapshot, source, **options)
 
 
 def info(graph: str | Path, *, cache: str = "cache") -> dict[str, Any]:

@@ -65,6 +65,11 @@ class GraphArrays:
         return self._arrays["labelled"]
 
     @cached_property
+    def relation_labelled(self) -> Bool[np.ndarray, "relation"]:
+        """True where the source gave a relation a label."""
+        return self._arrays["relation_labelled"]
+
+    @cached_property
     def heads(self) -> Int32[np.ndarray, "triple"]:
         """Row of each triple's head."""
         return self._arrays["heads"]
