@@ -23,6 +23,8 @@ from typing import Any  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
+pytest_plugins = ["sparql_server"]
+
 settings.register_profile("kgfm", deadline=None, derandomize=True)
 settings.load_profile("kgfm")
 

@@ -40,8 +40,8 @@ class KnowledgeGraph(GraphArrays):
     """Entities, relations and triples with their names, as arrays that are never changed.
 
     Entities and relations are numbered in the order of their keys, triples stand in the order
-    (head, relation, tail), none twice. Make one with :meth:`from_rdf`, :meth:`from_tables`,
-    :meth:`from_networkx`, :meth:`from_records` or :meth:`open`.
+    (head, relation, tail), none twice. Make one with :meth:`from_rdf`, :meth:`from_sparql`,
+    :meth:`from_tables`, :meth:`from_networkx`, :meth:`from_records` or :meth:`open`.
     """
 
     # -- doors: each opens its room when it is used ---------------------------------------------
@@ -54,6 +54,13 @@ class KnowledgeGraph(GraphArrays):
         from kgfm.stores import rdf
 
         return rdf.read(given, schema=schema, **options)
+
+    @classmethod
+    def from_sparql(cls, url: Any, /, **options: Any) -> KnowledgeGraph:
+        """Read a SPARQL 1.1 endpoint, whole or in part (:func:`kgfm.stores.sparql.read`)."""
+        from kgfm.stores import sparql
+
+        return sparql.read(url, **options)
 
     @classmethod
     def from_tables(cls, triples: Any, **options: Any) -> KnowledgeGraph:
