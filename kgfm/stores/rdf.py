@@ -176,3 +176,16 @@ class _RecordMaker:
         descriptions = [text for *_, text in sorted(named["description"])] or [""]
         aliases = [*labels[1:], *(text for *_, text in named["alias"])]
         return EntityRecord(key, labels[0], aliases, descriptions[0], (), attributes)
+
+
+def describe(triples: Iterable[Triple], schema: GraphSchema) -> dict[str, EntityRecord]:
+    """Return what triples say about each of their subjects, as a snapshot would name it."""
+    reader = _Reader(schema)
+    for _ in reader._others(triples):
+        pass
+    make, known = _RecordMaker(schema), reader._literals
+    records = {key: make(key, known.get(key, ())) for key in {*known, *reader._types}}
+    for key, types in reader._types.items():
+        named = {name: make(name, known.get(name, ())).label for name in types - _SAYS_NOTHING}
+        records[key].types = [label or local_name(name) for name, label in named.items()]
+    return records

@@ -1,0 +1,166 @@
+"""Live retrieval over real SPARQL servers: the same subgraphs as from the snapshot of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sparql_server import Oxigraph, Virtuoso, oxigraph_server
+from test_live import both
+from test_sparql import EX, HOSTILE, WORLD, as_n_triples, metaqa_n_triples, unlabelled
+
+from kgfm.graph import KnowledgeGraph
+from kgfm.retrieval import LiveGraph, LiveRetriever
+from kgfm.retrieval.live_sparql import SparqlServer
+from kgfm.stores.server import ServerUnavailableError
+from kgfm.stores.sparql import Endpoint
+
+pytestmark = pytest.mark.sparql
+
+
+def live_on(url: str, graph: str | tuple[str, ...] = (), **arguments: Any) -> LiveRetriever:
+    server = SparqlServer(Endpoint(url, graph=graph))
+    return LiveRetriever(LiveGraph(server), deadline=120, **arguments)
+
+
+def questions(live: LiveRetriever) -> int:
+    server = live.graph.server
+    assert isinstance(server, SparqlServer)
+    return server.endpoint.questions
+
+
+def drawn_seeds(graph: KnowledgeGraph, texts: int, seeds: int) -> list[list[str]]:
+    random = np.random.default_rng(0)
+    return [
+        [graph.keys[int(row)] for row in random.choice(len(graph), seeds, replace=False)]
+        for _ in range(texts)
+    ]
+
+
+def assert_same_texts(graph: KnowledgeGraph, live: LiveGraph) -> None:
+    for row, key in enumerate(live.keys):
+        assert live.text(row) == graph.text(graph.row(key))
+    for row, key in enumerate(live.relation_keys):
+        assert live.relation_text(row) == graph.relation_text(graph.relation_row(key))
+
+
+@pytest.mark.slow
+def test_64_texts_of_four_seeds_cost_four_questions_over_the_world(oxigraph: Oxigraph) -> None:
+    graph = KnowledgeGraph.from_rdf(WORLD)
+    live = live_on(oxigraph.put(as_n_triples(WORLD)))
+    batch = drawn_seeds(graph, 64, 4)
+    expected, found = both(graph, live, batch)
+    assert found == expected
+    assert questions(live) == 4
+    assert both(graph, live, batch[:5])[1] == expected[:5]
+    assert questions(live) == 4, "what was asked before is remembered"
+    assert_same_texts(graph, live.graph)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["capital", "language"])
+def test_hidden_relations_and_caps_over_the_world(oxigraph: Oxigraph, name: str) -> None:
+    graph = KnowledgeGraph.from_rdf(WORLD)
+    hidden = f"https://kgfm.example/world/vocabulary/{name}"
+    live = live_on(
+        oxigraph.put(as_n_triples(WORLD)),
+        hide_from_seed=[hidden],
+        fan_out=[5, 3],
+        budget=[15, 40],
+    )
+    expected, found = both(graph, live, drawn_seeds(graph, 8, 3))
+    assert found == expected
+
+
+@pytest.mark.slow
+def test_virtuoso_which_does_not_order_inside_gives_the_same(virtuoso: Virtuoso) -> None:
+    graph = KnowledgeGraph.from_rdf(WORLD)
+    virtuoso.put(as_n_triples(WORLD), EX + "live")
+    live = live_on(virtuoso.url, EX + "live")
+    expected, found = both(graph, live, drawn_seeds(graph, 4, 2))
+    assert found == expected
+    assert_same_texts(graph, live.graph)
+    assert questions(live) == 7, "one finds that it does not know LATERAL; two for each hop"
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_metaqa_live_is_metaqa_from_its_file(
+    oxigraph: Oxigraph, tmp_path: Path, public_data: Path
+) -> None:
+    path = tmp_path / "metaqa.nt"
+    path.write_bytes(metaqa_n_triples(public_data))
+    graph = KnowledgeGraph.from_rdf(path)
+    live = live_on(oxigraph.put(path.read_bytes()))
+    expected, found = both(graph, live, drawn_seeds(graph, 64, 4))
+    assert found == expected
+    assert questions(live) == 4
+
+
+names = st.sampled_from([*"abcdefgh"])
+links = st.lists(st.tuples(names, st.sampled_from("pq"), names), min_size=1, max_size=30)
+
+
+@unlabelled
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(links, st.lists(st.lists(names, max_size=3), max_size=3), st.integers(1, 4), st.booleans())
+def test_any_graph_live_is_the_graph_from_its_file(
+    oxigraph: Oxigraph,
+    tmp_path_factory: pytest.TempPathFactory,
+    drawn: list[tuple[str, str, str]],
+    batch: Sequence[Sequence[str]],
+    fan_out: int,
+    lateral: bool,
+) -> None:
+    text = "".join(f"<{EX}{h}> <{EX}{r}> <{EX}{t}> .\n" for h, r, t in drawn)
+    text += f'<{EX}a> <{EX}p> "a literal" .\n<{EX}b> <{EX}q> _:blank .\n'
+    text += f"<{EX}a> <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> <{EX}b> .\n"
+    path = tmp_path_factory.mktemp("live") / "graph.nt"
+    path.write_text(text)
+    graph = KnowledgeGraph.from_rdf(path)
+    known = [[EX + n for n in seeds if EX + n in graph] for seeds in batch]
+    server = SparqlServer(Endpoint(oxigraph.put(text)))
+    server.lateral = lateral
+    live = LiveRetriever(LiveGraph(server), deadline=60, fan_out=fan_out, budget=7)
+    expected, found = both(graph, live, known)
+    blank = [key for key in graph.keys if key.startswith("_:")]
+    for (nodes, hops, edges), (live_nodes, live_hops, live_edges) in zip(
+        expected, found, strict=True
+    ):
+        if not {*blank} & {*nodes}:
+            assert (live_nodes, live_hops) == (nodes, hops)
+            assert live_edges == edges
+
+
+@unlabelled
+def test_hostile_keys_are_never_sent(oxigraph: Oxigraph) -> None:
+    url = oxigraph.put(f"<{EX}a> <{EX}p> <{EX}b> .\n")
+    live = live_on(url, hide_from_seed=HOSTILE, hops=1)
+    keys = [*HOSTILE, *(EX + text for text in HOSTILE), EX + "a", "_:b0"]
+    (cut,) = live.retrieve([live.graph.rows(keys)])
+    nodes = [live.graph.keys[int(row)] for row in cut.nodes]
+    assert nodes == [*keys, EX + "b"]
+    assert cut.edge_index.tolist() == [[nodes.index(EX + "a")], [nodes.index(EX + "b")]]
+    assert len(Endpoint(url).select("SELECT * { ?s ?p ?o }")) == 1
+
+
+def test_a_server_that_dies_is_unavailable_within_the_deadline(tmp_path: Path) -> None:
+    with oxigraph_server(tmp_path) as server:
+        server.put(f"<{EX}a> <{EX}p> <{EX}b> .\n<{EX}b> <{EX}p> <{EX}c> .\n")
+        live = LiveRetriever(LiveGraph(SparqlServer(server.url)), deadline=1.0)
+        seeds = [live.graph.rows([EX + "a"])]
+        assert len(live.retrieve(seeds)[0].nodes) == 3
+    assert len(live.retrieve(seeds)[0].nodes) == 3, "what was asked before is remembered"
+    other = [live.graph.rows([EX + "c"])]
+    for _ in range(3):
+        with pytest.raises(ServerUnavailableError):
+            live.retrieve(other)
+    asked = questions(live)
+    with pytest.raises(ServerUnavailableError, match="asked again in"):
+        live.retrieve(other)
+    assert questions(live) == asked
