@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import islice
@@ -74,6 +75,8 @@ class Pipeline:
         seed: int = 0,
         vectors: NodeVectors | None = None,
     ) -> None:
+        if not graph.num_entities:
+            warnings.warn("The graph is empty, so texts stay alone.", UserWarning, stacklevel=2)
         self.graph = graph
         self.parts: dict[str, Any] = {
             "linker": linker,

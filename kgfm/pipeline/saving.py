@@ -125,8 +125,15 @@ def load(folder: Path, *, graph: KnowledgeGraph | None = None) -> Pipeline:
     config: dict[str, Any] = json.loads(
         file_path(folder, manifest, "config.json", verify=True).read_text()
     )
-    training, task, tokenizer = (config.pop(name) for name in ("training", "head", "tokenizer"))
-    backbone = _load_backbone(folder, manifest, config.pop("backbone"), tokenizer)
+    try:
+        training, task, tokenizer, backbone_config = (
+            config.pop(name) for name in ("training", "head", "tokenizer", "backbone")
+        )
+    except KeyError as error:
+        raise DamagedFileError(
+            f"The config.json in {folder} lacks {error}; save it anew."
+        ) from None
+    backbone = _load_backbone(folder, manifest, backbone_config, tokenizer)
     vectors = None
     if graph is None:
         graph = _load_graph(folder, manifest)
