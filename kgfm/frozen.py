@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -12,10 +13,12 @@ import torch
 from jaxtyping import Float, Int
 
 from kgfm.backbones import Backbone
-from kgfm.storage import DamagedFileError, file_path, read_manifest, write_folder
+from kgfm.storage import file_path, read_manifest, write_folder
 
 KIND, FORMAT = "states", 1
 SHARD_TEXTS = 2048
+_NAME = re.compile(r"[0-9a-f]{24}-\d+-float\d+")
+"""Folders with such names are the cache's own; no other one is ever removed."""
 
 
 class FrozenStates:
@@ -66,7 +69,7 @@ class FrozenStates:
 
     def fill(
         self,
-        texts: Sequence[Int[np.ndarray, "token"]],
+        texts: Sequence[Int[np.ndarray, "_"]],
         *,
         batch_size: int = 64,
         progress: Callable[[int, int], None] | None = None,
@@ -74,14 +77,18 @@ class FrozenStates:
         """Compute and keep the states of all texts that are not there yet."""
         missing = {_key(ids): ids for ids in texts if _key(ids) not in self._places}
         rows = sorted(missing.items(), key=lambda item: (len(item[1]), item[0]))
-        per_token = self.backbone.width * self.dtype.itemsize
         for start in range(0, len(rows), SHARD_TEXTS):
             shard = rows[start : start + SHARD_TEXTS]
-            if not self._room_for(sum(len(ids) for _, ids in shard) * per_token):
+            if not self._room_for(self._bytes_of([ids for _, ids in shard])):
                 return
             self._write(shard, batch_size)
             if progress is not None:
                 progress(min(start + SHARD_TEXTS, len(rows)), len(rows))
+
+    def _bytes_of(self, texts: Sequence[np.ndarray]) -> int:
+        """Size of a shard: states, keys and offsets, and some for headers and the manifest."""
+        states = sum(map(len, texts)) * self.backbone.width * self.dtype.itemsize
+        return states + 24 * len(texts) + 2048
 
     def _write(self, rows: Sequence[tuple[bytes, np.ndarray]], batch_size: int) -> None:
         offsets = np.concatenate([[0], np.cumsum([len(ids) for _, ids in rows])])
@@ -91,8 +98,9 @@ class FrozenStates:
             for number, found in enumerate(self._lower(batch), start):
                 states[offsets[number] : offsets[number + 1]] = found
         keys = np.frombuffer(b"".join(key for key, _ in rows), dtype=np.uint8).reshape(-1, 16)
-        # Another process may write at the same time; its shard has another name.
-        shard = self.folder / f"shard-{rows[0][0].hex()}"
+        # Another process may write at the same time: other texts make another name, and the same
+        # texts the same shard.
+        shard = self.folder / f"shard-{blake2b(keys.tobytes(), digest_size=16).hexdigest()}"
         write_folder(
             shard,
             {
@@ -117,23 +125,29 @@ class FrozenStates:
         return [found[: len(ids)] for found, ids in zip(states, batch, strict=True)]
 
     def _open(self, shard: Path) -> None:
+        """Find the shard's texts; those of one that is unfinished or damaged are computed again."""
         try:
             manifest = read_manifest(shard, KIND, FORMAT)
-        except (DamagedFileError, FileNotFoundError):
-            return  # an unfinished shard; its texts are computed again
-        states = np.load(file_path(shard, manifest, "states.npy"), mmap_mode="r")
-        offsets = np.load(file_path(shard, manifest, "offsets.npy")).tolist()
-        keys = np.load(file_path(shard, manifest, "keys.npy"))
+            paths = {  # the states are too large to be read whole just to compare their hash
+                name: file_path(shard, manifest, f"{name}.npy", verify=name != "states")
+                for name in ("states", "offsets", "keys")
+            }
+            states = np.load(paths["states"], mmap_mode="r")
+            offsets, keys = np.load(paths["offsets"]).tolist(), np.load(paths["keys"])
+        except (ValueError, OSError):  # among them DamagedFileError
+            return
         for number, key in enumerate(keys):
             self._places[key.tobytes()] = (states, offsets[number], offsets[number + 1])
 
     def _room_for(self, wanted: int) -> bool:
-        others = [path for path in self.root.glob("*") if path.is_dir() and path != self.folder]
-        others.sort(key=lambda path: path.stat().st_mtime)
-        while _size(self.root) + wanted > self.limit_bytes:
-            if not others:
+        caches = [path for path in self.root.glob("*") if _NAME.fullmatch(path.name)]
+        caches.sort(key=_modified)
+        while _size(caches) + wanted > self.limit_bytes:
+            oldest = next((path for path in caches if path != self.folder), None)
+            if oldest is None:
                 return False
-            shutil.rmtree(others.pop(0))
+            shutil.rmtree(oldest, ignore_errors=True)
+            caches.remove(oldest)
         return True
 
 
@@ -141,5 +155,19 @@ def _key(input_ids: np.ndarray) -> bytes:
     return blake2b(np.asarray(input_ids, dtype=np.int64).tobytes(), digest_size=16).digest()
 
 
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # another process has removed it
+        return 0.0
+
+
+def _size(folders: Iterable[Path]) -> int:
+    return sum(_bytes(path) for folder in folders for path in folder.rglob("*"))
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:
+        return 0
