@@ -75,7 +75,7 @@ class Pipeline:
         seed: int = 0,
         vectors: NodeVectors | None = None,
     ) -> None:
-        if not graph.num_entities:
+        if isinstance(graph, KnowledgeGraph) and not graph.num_entities:
             warnings.warn("The graph is empty, so texts stay alone.", UserWarning, stacklevel=2)
         self.graph = graph
         self.parts: dict[str, Any] = {
