@@ -70,6 +70,13 @@ class KnowledgeGraph(GraphArrays):
         return tables.read(triples, **options)
 
     @classmethod
+    def from_layout(cls, layout: str, folder: str | Path, **options: Any) -> KnowledgeGraph:
+        """Read a folder in a named layout, as ``"kgat"`` (:func:`kgfm.stores.layouts.read`)."""
+        from kgfm.stores import layouts
+
+        return layouts.read(layout, folder, **options)
+
+    @classmethod
     def from_networkx(cls, graph: Any, **options: Any) -> KnowledgeGraph:
         """Take over a NetworkX graph (:func:`kgfm.stores.networkx.read`)."""
         from kgfm.stores import networkx
