@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from kgfm.cli import main
 from kgfm.graph import KnowledgeGraph
 from kgfm.stores import layouts
+from kgfm.stores.refresh import refresh
 
 ALL = ("train", "valid", "test")
 SPLITS = {"train": "a\tr\tb\nb\ts\tc\n", "valid": "a\ts\tc\n", "test": "c\tr\td\n"}
@@ -389,3 +391,37 @@ def test_every_entity_of_fb15k_and_wordnet_has_its_name(public_data: Path) -> No
     row = wordnet.row("14854262")
     assert wordnet.text(row) == "stool. solid excretory product evacuated from the bowels"
     assert wordnet.relation_text(0) == "also see"
+
+
+def test_a_snapshot_of_a_layout_is_refreshed_the_way_it_was_read(tmp_path: Path) -> None:
+    folder = write(
+        splits(tmp_path / "set"), entity2text_txt="".join(f"{key}\t{key}!\n" for key in "abcd")
+    )
+    KnowledgeGraph.from_layout("fb15k", folder, parts=ALL).save(tmp_path / "snapshot")
+    write(folder, test_txt="c\tr\ta\n")
+    with pytest.raises(ValueError, match="does not remember where that was"):
+        refresh(tmp_path / "snapshot")
+    found = refresh(tmp_path / "snapshot", folder)
+    assert (found.triples_added, found.triples_removed) == (1, 1)
+    fresh = KnowledgeGraph.from_layout("fb15k", folder, parts=ALL)
+    assert found.graph.fingerprint == fresh.fingerprint
+
+
+def test_the_command_builds_a_layout_with_its_options(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write(splits(tmp_path / "set"), entity2text_txt="a\tA\nb\tB\nc\tC\nd\tD\n")
+    out = str(tmp_path / "out")
+    build = ["graph", "build", str(folder), "--out", out]
+    assert main([*build, "--layout", "fb15k", "--set", "parts=train,valid"]) == 0
+    assert KnowledgeGraph.open(out).num_triples == 3
+    for words, message in (
+        ([], "A folder needs --layout"),
+        (["--layout", "fb15k", "--set", "parts"], "--set takes name=value"),
+        (["--layout", "fb15k", "--set", "part=train"], "no option 'part'"),
+        (["--layout", "fb15k", "--entities", "x.csv"], "go with a table"),
+        (["--layout", "fb16k"], "Did you mean 'fb15k'"),
+    ):
+        capsys.readouterr()
+        assert main([*build, *words]) == 2
+        assert message in capsys.readouterr().err

@@ -14,7 +14,7 @@ import kgfm
 from kgfm.registry import nearest
 
 COMMANDS = {
-    "graph build": "compile RDF or tables into a snapshot",
+    "graph build": "compile RDF, tables or a public layout into a snapshot",
     "graph refresh": "bring a snapshot up to date with a new dump of its source",
     "graph info": "count what a graph holds",
     "link": "find the entities that texts name",

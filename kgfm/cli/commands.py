@@ -60,16 +60,29 @@ def _write(path: str | None, value: object) -> None:
 
 
 def graph_build(given: Sequence[str]) -> None:
-    """Compile RDF or tables into a snapshot that opens in milliseconds."""
+    """Compile RDF, tables or a public layout into a snapshot that opens in milliseconds."""
+    from kgfm.stores.layouts import LAYOUTS
+
     parser = _parser("graph build", graph_build.__doc__ or "")
-    parser.add_argument("source", help="RDF (.ttl, .nt, .rdf, ...) or triples (.tsv, .csv).")
+    parser.add_argument(
+        "source", help="RDF (.ttl, .nt, .rdf, ...) or triples (.tsv, .csv); a folder with --layout."
+    )
     parser.add_argument("--out", required=True, type=str, help="The snapshot's folder.")
     parser.add_argument("--entities", type=str | None, help="Table of entities: key, label, ...")
     parser.add_argument("--relations", type=str | None, help="Table of relations: key, label.")
+    parser.add_argument("--layout", type=str | None, help=f"One of {', '.join(LAYOUTS)}.")
+    parser.add_argument(
+        "--set", type=str, nargs="+", default=[], help="Options of the layout: parts=train,valid."
+    )
     _json_option(parser, "the counts")
     options = _parse(parser, given)
     built = verbs.build(
-        options.source, options.out, entities=options.entities, relations=options.relations
+        options.source,
+        options.out,
+        entities=options.entities,
+        relations=options.relations,
+        layout=options.layout,
+        settings=options.set,
     )
     say(f"{built!r} in {options.out}")
     _write(options.json, built.manifest["counts"])

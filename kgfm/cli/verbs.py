@@ -24,20 +24,34 @@ def build(
     *,
     entities: str | None = None,
     relations: str | None = None,
+    layout: str | None = None,
+    settings: Sequence[str] = (),
 ) -> KnowledgeGraph:
-    """Compile a file into a snapshot; its suffix says what it is.
+    """Compile a file or a folder into a snapshot; a file's suffix says what it is.
 
     Args:
-        source: RDF (``.ttl``, ``.nt``, ...) or a table of triples (``.tsv``, ``.csv``).
+        source: RDF (``.ttl``, ``.nt``, ...) or a table of triples (``.tsv``, ``.csv``); with
+            ``layout`` a folder.
         out: The snapshot's folder.
+        layout: A name of :data:`kgfm.stores.layouts.LAYOUTS`.
+        settings: Options of the layout as ``name=value``; a value is JSON, else a text, or several
+            with commas between.
         entities: With a table of triples: one of entities, with labels and what else is known.
         relations: The same of relations.
     """
     from kgfm.stores import STORES, store_for
 
     source = Path(source)
+    if layout is not None:
+        if entities or relations:
+            raise ValueError("--entities and --relations go with a table; a layout has its own.")
+        options = dict(map(_setting, settings))
+        return KnowledgeGraph.from_layout(layout, source, **options).save(out)
+    if settings:
+        raise ValueError(f"--set {settings[0]} goes with --layout.")
     if not source.is_file():
-        raise FileNotFoundError(f"No file {source}.")
+        hint = " A folder needs --layout, which says how to read it." * source.is_dir()
+        raise FileNotFoundError(f"No file {source}.{hint}")
     store = store_for(source)
     others = {
         name: path for name, path in (("entities", entities), ("relations", relations)) if path
@@ -49,11 +63,21 @@ def build(
     return built.save(out)
 
 
+def _setting(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ValueError(f"--set takes name=value, got {text!r}.")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value.split(",") if "," in value else value
+
+
 def refresh(snapshot: str | Path, source: str | None = None, **options: Any) -> Refreshed:
     """Bring a snapshot up to date; see :func:`kgfm.stores.refresh.refresh`."""
     from kgfm.stores.refresh import refresh
 
-    if source is not None and "://" not in source and not Path(source).is_file():
+    if source is not None and "://" not in source and not Path(source).exists():
         raise FileNotFoundError(f"No file {source}.")
     return refresh(snapshot, source, **options)
 

@@ -130,7 +130,22 @@ def update_from_files(old: KnowledgeGraph, source: Any, **options: Any) -> Knowl
     return new
 
 
-UPDATES: dict[str, Update] = {"rdf": update_from_files, "tables": update_from_files}
+def update_from_layout(old: KnowledgeGraph, source: Any, **options: Any) -> KnowledgeGraph:
+    """Read a folder in the layout that the snapshot was built from."""
+    layout = old.manifest["source"]["layout"]
+    if source is None:
+        raise ValueError(
+            f"The snapshot was built from a folder in the layout {layout!r}, and it does not "
+            "remember where that was. Name it: kgfm graph refresh SNAPSHOT FOLDER."
+        )
+    return KnowledgeGraph.from_layout(layout, source, **options)
+
+
+UPDATES: dict[str, Update] = {
+    "layout": update_from_layout,
+    "rdf": update_from_files,
+    "tables": update_from_files,
+}
 """By name of the store: what returns the graph as the source has it now."""
 
 

@@ -65,7 +65,7 @@ def read(layout: str, folder: str | Path, **options: Any) -> KnowledgeGraph:
     found = Folder(folder, layout)
     builder = GraphBuilder()
     fill(found, builder, **options)
-    return KnowledgeGraph.from_builder(builder, found.origin())
+    return KnowledgeGraph.from_builder(builder, found.origin(options))
 
 
 def options_of(layout: str) -> list[str]:

@@ -8,7 +8,7 @@ import json
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import IO, Any, cast
@@ -177,10 +177,19 @@ class Folder:
             ]
         return found
 
-    def origin(self) -> dict[str, Any]:
-        """Return what a graph remembers of where it comes from."""
+    def origin(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a graph remembers of where it comes from, and how that was read."""
         files = [{"file": path.name, "sha256": sha256(path)} for path in self.used]
-        return {"store": "layout", "layout": self.layout, "files": files}
+        plain = {
+            name: asdict(value)
+            if is_dataclass(value) and not isinstance(value, type)
+            else value
+            if isinstance(value, (str, bool, int, float))
+            else list(value)
+            for name, value in options.items()
+            if value is not None
+        }
+        return {"store": "layout", "layout": self.layout, "options": plain, "files": files}
 
 
 def _is_archive(path: Path) -> bool:
