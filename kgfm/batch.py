@@ -99,7 +99,8 @@ class Prepared:
 class Vectors(Protocol):
     """Text vectors of a graph's entities and relations; see :class:`kgfm.encoders.NodeVectors`."""
 
-    relations: np.ndarray
+    @property
+    def relations(self) -> np.ndarray: ...
 
     def entities(self, rows: np.ndarray) -> np.ndarray: ...
 
@@ -197,7 +198,8 @@ class Collator:
         distinct, feature = np.unique(entities, return_inverse=True)
         slot = np.arange(max(1, counts.max()))
         node_mask = slot < counts[:, None]
-        num_relations = len(self.vectors.relations)
+        relations = np.array(self.vectors.relations, dtype=np.float32)
+        num_relations = len(relations)
         edges = np.concatenate(
             [
                 item.subgraph.edge_index + start
@@ -222,7 +224,7 @@ class Collator:
             "node_mask": node_mask,
             "edge_index": np.concatenate([edges, edges[::-1]], axis=1),
             "edge_type": np.concatenate([types, types + num_relations]),
-            "relation_features": np.array(self.vectors.relations, dtype=np.float32),
+            "relation_features": relations,
             "aligned": np.concatenate(aligned, axis=1),
             **self._targets(prepared, entities, starts),
         }

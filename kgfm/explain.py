@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kgfm.batch import Batch, Collator, Prepared
-from kgfm.graph import KnowledgeGraph
 from kgfm.model import KGModel
+from kgfm.retrieval import Graph
 from kgfm.types import Evidence, Subgraph
 
 
@@ -21,7 +21,7 @@ def explain(
     collator: Collator,
     prepared: Prepared,
     target: int | None,
-    graph: KnowledgeGraph,
+    graph: Graph,
     *,
     limit: int = 32,
 ) -> tuple[Evidence, ...]:
@@ -101,7 +101,7 @@ def _without(prepared: Prepared, edges: Sequence[int]) -> Prepared:
     )
 
 
-def _names(graph: KnowledgeGraph, subgraph: Subgraph, edge: int) -> tuple[str, str, str]:
+def _names(graph: Graph, subgraph: Subgraph, edge: int) -> tuple[str, str, str]:
     head, tail = subgraph.nodes[subgraph.edge_index[:, edge]].tolist()
     return (
         graph.keys[head],

@@ -127,7 +127,8 @@ class Prediction:
         labels: All labels over the decision threshold (multi-label ``classify``), else
             ``(answer,)``.
         mentions: What the linker found.
-        graph_used: False where no mention brought a subgraph in.
+        graph_used: False where no mention brought a subgraph in, or the graph's server was
+            unavailable.
     """
 
     text: str

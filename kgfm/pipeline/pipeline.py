@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
@@ -15,17 +15,18 @@ import torch
 
 from kgfm.backbones import TextEncoder
 from kgfm.batch import Collator, Prepared
-from kgfm.encoders import NodeVectors
+from kgfm.encoders import LiveVectors, NodeVectors
 from kgfm.explain import explain
 from kgfm.frozen import FrozenStates
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking import LINKERS, BaseLinker
 from kgfm.model import KGModel
+from kgfm.pipeline.live import check_linker, live_retriever, retrieve_or_nothing
 from kgfm.pipeline.predictions import answer_predictions, label_predictions
 from kgfm.registry import check_arguments, resolve
-from kgfm.retrieval import RETRIEVERS, Retriever
+from kgfm.retrieval import RETRIEVERS, Graph, LiveGraph, Retriever
 from kgfm.training import TrainingConfig, evaluate, fit
-from kgfm.types import Evidence, Example, Mention, Prediction
+from kgfm.types import Evidence, Example, Mention, Prediction, Subgraph
 
 if TYPE_CHECKING:
     import lightning as L
@@ -38,7 +39,8 @@ class Pipeline:
     """Linker + retriever + collator + model: raw text in, :class:`kgfm.Prediction` out.
 
     Args:
-        graph: The knowledge graph.
+        graph: The knowledge graph; a live one needs a ready linker. While its server is unavailable
+            texts are answered from their words alone, with ``graph_used`` False.
         linker: Name, mapping or object; by default the dictionary of names.
         task: ``answer`` (rank the entities of the subgraph) or ``classify``; a head's name or
             mapping.
@@ -60,7 +62,7 @@ class Pipeline:
 
     def __init__(
         self,
-        graph: KnowledgeGraph,
+        graph: Graph,
         linker: Spec | BaseLinker = "names",
         *,
         task: Spec = "answer",
@@ -75,9 +77,13 @@ class Pipeline:
         seed: int = 0,
         vectors: NodeVectors | None = None,
     ) -> None:
-        if isinstance(graph, KnowledgeGraph) and not graph.num_entities:
+        if isinstance(graph, LiveGraph):
+            check_linker(linker)
+            retriever = live_retriever(retriever)
+        elif not graph.num_entities:
             warnings.warn("The graph is empty, so texts stay alone.", UserWarning, stacklevel=2)
-        self.graph = graph
+        # A live graph does what a snapshot does for the entities that it has met.
+        self.graph: KnowledgeGraph = graph  # type: ignore[assignment]
         self.parts: dict[str, Any] = {
             "linker": linker,
             "retriever": retriever,
@@ -103,11 +109,14 @@ class Pipeline:
         return head if isinstance(head, str) else str(head["name"])
 
     @cached_property
-    def vectors(self) -> NodeVectors:
+    def vectors(self) -> NodeVectors | LiveVectors:
         """Text vectors of the graph's entities and relations; computed once."""
         if self._vectors is not None:
             return self._vectors
-        return NodeVectors.load_or_compute(self.graph, TextEncoder(self.parts["text_encoder"]))
+        encode = TextEncoder(self.parts["text_encoder"])
+        if isinstance(self.graph, LiveGraph):
+            return LiveVectors(self.graph, encode)
+        return NodeVectors.load_or_compute(self.graph, encode)
 
     @cached_property
     def model(self) -> KGModel:
@@ -234,13 +243,16 @@ class Pipeline:
         return self._prepare(checked, self.link(checked))
 
     def _prepare(
-        self, examples: Sequence[Example], mentions: Sequence[Sequence[Mention]]
+        self,
+        examples: Sequence[Example],
+        mentions: Sequence[Sequence[Mention]],
+        cut: Callable[[Sequence[np.ndarray]], list[Subgraph]] | None = None,
     ) -> list[Prepared]:
         if not examples:
             return []
         kept = [[m for m in found if m.entity is not None] for found in mentions]
         seeds = [self.graph.rows([m.entity for m in found]) for found in kept]  # type: ignore[misc]
-        subgraphs = self.retriever.retrieve(seeds)
+        subgraphs = (cut or self.retriever.retrieve)(seeds)
         nothing = np.zeros(0, dtype=np.int64)
         right = [
             self.graph.rows(list(example.target))
@@ -280,7 +292,7 @@ class Pipeline:
     def _predict(self, texts: Sequence[Text], done: int = 0) -> list[Prediction]:
         examples = [_example(text, done + row) for row, text in enumerate(texts)]
         mentions = self.link(examples)
-        prepared = self._prepare(examples, mentions)
+        prepared = self._prepare(examples, mentions, partial(retrieve_or_nothing, self.retriever))
         batch = self.collator.pack(prepared).to(next(self.model.parameters()).device)
         _, probabilities = self.model.predict(batch)
         asked = [partial(self._explain, item) for item in prepared]
@@ -302,14 +314,13 @@ class Pipeline:
         save(self, Path(folder), graph=graph)
 
     @classmethod
-    def load(
-        cls, folder: str | os.PathLike[str], *, graph: KnowledgeGraph | None = None
-    ) -> Pipeline:
+    def load(cls, folder: str | os.PathLike[str], *, graph: Graph | None = None) -> Pipeline:
         """Load a saved pipeline; its outputs are those of the saved one, bit for bit.
 
         Args:
             folder: Where it was saved.
-            graph: A graph to use in place of the saved one.
+            graph: A graph to use in place of the saved one. With a live graph the names still come
+                from the saved one.
 
         Raises:
             FileNotFoundError: There is none.

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from kgfm.batch import Batch
-from kgfm.graph import KnowledgeGraph
+from kgfm.retrieval import Graph
 from kgfm.types import NIL, Evidence, Mention, Prediction
 
 Explain = Callable[[int | None], tuple[Evidence, ...]]
@@ -17,7 +17,7 @@ BEST = 10
 
 
 def answer_predictions(
-    graph: KnowledgeGraph,
+    graph: Graph,
     texts: Sequence[str],
     mentions: Sequence[tuple[Mention, ...]],
     batch: Batch,

@@ -26,8 +26,9 @@ import kgfm
 from kgfm.backbones import Backbone
 from kgfm.encoders import NodeVectors
 from kgfm.graph import KnowledgeGraph
-from kgfm.linking import LINKERS
-from kgfm.retrieval import RETRIEVERS
+from kgfm.linking import LINKERS, BaseLinker
+from kgfm.registry import resolve
+from kgfm.retrieval import RETRIEVERS, Graph, LiveGraph
 from kgfm.storage import (
     DamagedFileError,
     file_path,
@@ -52,6 +53,11 @@ def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
         graph: ``copy`` puts the snapshot and its vectors into the folder; ``link`` notes the path
             of a snapshot on disk, for graphs too large to copy.
     """
+    if isinstance(pipeline.graph, LiveGraph):
+        raise TypeError(
+            "A live graph stays on its server and cannot be saved; save the pipeline over a "
+            "snapshot, and load it with graph=the live graph."
+        )
     if graph not in ("copy", "link"):
         raise ValueError(f"graph={graph!r}: 'copy' or 'link' would do.")
     config = {
@@ -74,7 +80,7 @@ def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
         files: dict[str, Callable[[Path], None]] = {
             path.name: partial(_copy, path) for path in sorted(Path(temporary).iterdir())
         }
-        if graph == "copy":
+        if graph == "copy" and isinstance(pipeline.vectors, NodeVectors):
             files |= pipeline.vectors.files()
         files["model.safetensors"] = lambda path: save_file(state, path)
         versions = {name: version(name) for name in ("torch", "transformers", "lightning")}
@@ -117,7 +123,7 @@ def _save_graph(graph: KnowledgeGraph, folder: Path, how: str) -> dict[str, Any]
     return where
 
 
-def load(folder: Path, *, graph: KnowledgeGraph | None = None) -> Pipeline:
+def load(folder: Path, *, graph: Graph | None = None) -> Pipeline:
     """Load what :func:`save` wrote, every hash checked."""
     from kgfm.pipeline.pipeline import Pipeline
 
@@ -139,6 +145,9 @@ def load(folder: Path, *, graph: KnowledgeGraph | None = None) -> Pipeline:
         graph = _load_graph(folder, manifest)
         if "path" not in manifest["graph"]:
             vectors = NodeVectors.read(folder, manifest, verify=True)
+    if isinstance(graph, LiveGraph):  # its server lists no names
+        names = _load_graph(folder, manifest)
+        config["linker"] = resolve("linker", config["linker"], LINKERS, BaseLinker, graph=names)
     pipeline = Pipeline(graph, **config, task=task, backbone=backbone, vectors=vectors)
     pipeline.training = training
     weights = file_path(folder, manifest, "model.safetensors", verify=True)

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from kgfm.retrieval.base import Retriever
 from kgfm.retrieval.hops import HopRetriever
 from kgfm.retrieval.live import LiveRetriever
-from kgfm.retrieval.live_graph import LiveGraph
+from kgfm.retrieval.live_graph import Graph, LiveGraph
 from kgfm.retrieval.server import GraphServer, Neighbour
 
 RETRIEVERS: dict[str, Callable[..., Retriever]] = {"hops": HopRetriever, "live": LiveRetriever}
 
 __all__ = [
     "RETRIEVERS",
+    "Graph",
     "GraphServer",
     "HopRetriever",
     "LiveGraph",

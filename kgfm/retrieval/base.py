@@ -11,10 +11,7 @@ import numpy as np
 from kgfm.types import Mention, Subgraph
 
 if TYPE_CHECKING:
-    from kgfm.graph import KnowledgeGraph
-    from kgfm.retrieval.live_graph import LiveGraph
-
-    Graph = KnowledgeGraph | LiveGraph
+    from kgfm.retrieval.live_graph import Graph
 
 
 class Retriever(ABC):

@@ -11,7 +11,7 @@ import numpy as np
 from kgfm.retrieval.base import Retriever
 
 if TYPE_CHECKING:
-    from kgfm.retrieval.base import Graph
+    from kgfm.retrieval.live_graph import Graph
 
 
 class CappedRetriever(Retriever):

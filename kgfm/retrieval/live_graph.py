@@ -8,7 +8,7 @@ from threading import Lock
 import numpy as np
 from jaxtyping import Int64
 
-from kgfm.graph import EntityRecord, local_name
+from kgfm.graph import EntityRecord, KnowledgeGraph, local_name
 from kgfm.graph.records import as_text
 from kgfm.graph.schema import as_words
 from kgfm.retrieval.server import GraphServer
@@ -158,3 +158,7 @@ class _Labels(Sequence[str]):
 
     def __len__(self) -> int:
         return len(self._keys)
+
+
+Graph = KnowledgeGraph | LiveGraph
+"""Where a retriever cuts: a snapshot, or a graph on its server."""

@@ -1,0 +1,51 @@
+"""A pipeline over a graph that stays on its server."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kgfm.linking import BaseLinker
+from kgfm.retrieval import Retriever
+from kgfm.retrieval.altered import WithoutNodes
+from kgfm.stores.server import ServerUnavailableError
+from kgfm.types import Subgraph
+
+_log = logging.getLogger(__name__)
+
+
+def check_linker(linker: object) -> None:
+    """Refuse a linker by name: it would be built of all names, which a live graph does not hold.
+
+    Raises:
+        TypeError: The linker is none that is ready.
+    """
+    if not isinstance(linker, BaseLinker):
+        raise TypeError(
+            f"A live graph cannot list its names for the linker {linker!r}. Give a ready linker, "
+            "such as kgfm.Linker(snapshot) over a snapshot with the same keys."
+        )
+
+
+def live_retriever(retriever: Any) -> Any:
+    """Return what walks by the same caps on a server as ``hops`` does over a snapshot."""
+    if retriever == "hops":
+        return "live"
+    if isinstance(retriever, Mapping) and retriever.get("name") == "hops":
+        return {**retriever, "name": "live"}
+    return retriever
+
+
+def retrieve_or_nothing(retriever: Retriever, seeds: Sequence[np.ndarray]) -> list[Subgraph]:
+    """Return each text's subgraph; while the server is unavailable, none for any of them.
+
+    A text without a subgraph is answered from its words alone, as if it named nothing.
+    """
+    try:
+        return retriever.retrieve(seeds)
+    except ServerUnavailableError as error:
+        _log.warning("Answering %d texts without the graph: %s", len(seeds), error)
+        return WithoutNodes(retriever).retrieve(seeds)
