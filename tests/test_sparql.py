@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sparql_server import Oxigraph, Virtuoso, oxigraph_server, virtuoso_server
 
-from kgfm.graph import KnowledgeGraph
+from kgfm.graph import GraphSchema, KnowledgeGraph
+from kgfm.stores.refresh import refresh
 from kgfm.stores.server import ServerUnavailableError
 from kgfm.stores.sparql import AnswerTooLargeError, Basic, Bearer, Digest, Endpoint
 from kgfm.stores.sparql.hosts import address_of
@@ -270,6 +271,44 @@ def test_a_graph_that_changes_between_two_runs_is_an_error(
     oxigraph.put("".join(lines[:-1]))
     with pytest.raises(ServerUnavailableError, match="the graph changed while it was read"):
         KnowledgeGraph.from_sparql(url, folder=tmp_path, page=10)
+
+
+# -- refresh ---------------------------------------------------------------------------------------
+
+
+@unlabelled
+@pytest.mark.parametrize(
+    "part", [{}, {"cls": EX + "Film", "schema": GraphSchema(language=("de",))}]
+)
+def test_a_refresh_reads_anew_what_was_changed_and_only_then(
+    oxigraph: Oxigraph, tmp_path: Path, part: dict[str, Any]
+) -> None:
+    modified = "http://purl.org/dc/terms/modified"
+    kind = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
+
+    def film(number: int, day: int) -> str:
+        date = f'"2026-01-{day:02}"^^<http://www.w3.org/2001/XMLSchema#date>'
+        name = f"<{EX}{number}>"
+        label = f'<http://www.w3.org/2000/01/rdf-schema#label> "Film {day}"@de'
+        return (
+            f"{name} <{kind}> <{EX}Film> .\n{name} <{modified}> {date} .\n{name} {label} .\n"
+            f"{name} <{EX}after> <{EX}{day}> .\n"
+        )
+
+    films = [film(number, number + 1) for number in range(9)]
+    url = oxigraph.put("".join(films))
+    saved = KnowledgeGraph.from_sparql(url, modified=modified, **part).save(tmp_path / "graph")
+    asked = Endpoint(url)
+    same = refresh(tmp_path / "graph", asked)
+    assert same.graph.fingerprint == saved.fingerprint
+    assert asked.questions == 2
+    films[3] = film(3, 20)
+    oxigraph.put("".join(films))
+    new = refresh(tmp_path / "graph")
+    fresh = KnowledgeGraph.from_sparql(url, modified=modified, **part)
+    assert new.graph.fingerprint == fresh.fingerprint != saved.fingerprint
+    assert new.graph.manifest["source"] == json.loads(json.dumps(fresh.manifest["source"]))
+    assert (new.triples_added, new.triples_removed) == (1, 1)
 
 
 # -- servers that cut answers off ------------------------------------------------------------------

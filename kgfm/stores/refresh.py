@@ -141,9 +141,17 @@ def update_from_layout(old: KnowledgeGraph, source: Any, **options: Any) -> Know
     return KnowledgeGraph.from_layout(layout, source, **options)
 
 
+def update_from_sparql(old: KnowledgeGraph, source: Any, **options: Any) -> KnowledgeGraph:
+    """Ask the endpoint whether anything changed, and read it anew if so."""
+    from kgfm.stores import sparql
+
+    return sparql.update(old, source, **options)
+
+
 UPDATES: dict[str, Update] = {
     "layout": update_from_layout,
     "rdf": update_from_files,
+    "sparql": update_from_sparql,
     "tables": update_from_files,
 }
 """By name of the store: what returns the graph as the source has it now."""
@@ -179,7 +187,9 @@ def refresh(snapshot: str | Path, source: Any = None, **options: Any) -> Refresh
             )
     remembered = dict(origin.get("options", {}))
     if "schema" in remembered:
-        remembered["schema"] = GraphSchema(**remembered["schema"])
+        lists = remembered["schema"].items()  # JSON has no tuples
+        fields: dict[str, Any] = {n: v if isinstance(v, str) else tuple(v) for n, v in lists}
+        remembered["schema"] = GraphSchema(**fields)
     given = {name: value for name, value in options.items() if value is not None}
     new = UPDATES[store](old, source, **{**remembered, **given})
     counts = _difference(old, new)

@@ -22,7 +22,7 @@ from kgfm.storage import replace_file
 from kgfm.stores.literals import Literal
 from kgfm.stores.server import ServerUnavailableError
 from kgfm.stores.sparql.endpoint import AnswerTooLargeError, Endpoint, Row
-from kgfm.stores.sparql.terms import Term, iris, n_triples, string
+from kgfm.stores.sparql.terms import Term, iri, iris, n_triples, string
 
 Progress = Callable[[int, int], None]
 Counts = dict[str, int]
@@ -58,6 +58,14 @@ class Crawl:
         columns = "(COUNT(*) AS ?n) (COUNT(DISTINCT ?s) AS ?m)"
         ((statements, subjects),) = self._endpoint.select(f"SELECT {columns} WHERE {{ {pattern} }}")
         return _number(statements), _number(subjects)
+
+    def state(self, modified: str) -> dict[str, str]:
+        """Return what tells one state of the graph from a later one: number, and latest change."""
+        last = f"SELECT (MAX(?d) AS ?m) WHERE {{ ?s {iri(modified)} ?d }}"
+        rows = self._endpoint.select(last)
+        latest = rows[0][0] if rows and rows[0] else None
+        number = self.count("?s ?p ?o")[0]
+        return {"statements": str(number), "modified": "" if latest is None else n_triples(latest)}
 
     def list_subjects(self, pattern: str, expected: int) -> Counts:
         """Return the subjects of a pattern, in order, with how many of its statements each has.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ def read(
     where: str | None = None,
     depth: int = 0,
     blank_nodes: bool = True,
+    modified: str | None = None,
     schema: GraphSchema | None = None,
     folder: str | Path | None = None,
     page: int = 20_000,
@@ -48,6 +51,8 @@ def read(
             not let query the endpoint.
         depth: How many steps from the chosen entities whole descriptions are read.
         blank_nodes: Whether to read statements with blank nodes, all of them in one answer.
+        modified: IRI of the predicate that says when an entity was last changed, such as
+            ``http://purl.org/dc/terms/modified``; with it :func:`update` can tell that nothing was.
         schema: What predicates mean; see :class:`~kgfm.graph.GraphSchema`.
         folder: Where pages wait until all are there. A run that was cut off goes on from what it
             left here; by default a temporary folder, which a crash loses.
@@ -67,25 +72,64 @@ def read(
         raise ValueError(f"depth is at least 0 and page at least 1, got {depth} and {page}.")
     if depth and cls is None and where is None:
         raise ValueError("depth counts from the entities of cls or where; give one of them.")
-    schema = schema or GraphSchema()
     endpoint = url if isinstance(url, Endpoint) else Endpoint(url, **options)
     pattern = where if cls is None else f"?s a {iri(cls)}"
+    shape: dict[str, Any] = {"cls": cls, "where": where, "depth": depth, "blank_nodes": blank_nodes}
+    shape |= {"modified": modified, "schema": None if schema is None else asdict(schema)}
+    shape |= {"graph": list(endpoint.graph)}
     with ExitStack() as stack:
         kept = folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="kgfm-sparql-"))
         Path(kept).mkdir(parents=True, exist_ok=True)
         crawl = Crawl(endpoint, Path(kept), page, progress)
+        state = None if modified is None else crawl.state(modified)
+        schema = schema or GraphSchema()
         if pattern is None:
             files = _whole(endpoint, crawl, blank_nodes)
         else:
             files = Part(crawl, schema, Path(kept)).read(pattern, depth, blank_nodes)
         graph = rdf.read(files, schema=schema, format="nt")
-        origin = {"store": "sparql", "endpoint": endpoint.url, "graph": list(endpoint.graph)}
-        chosen = {"cls": cls, "where": where, "depth": depth, "blank_nodes": blank_nodes}
-        ties = graph.manifest["source"].get("blank_node_ties", 0)
-        graph.manifest["source"] = {**origin, **chosen, "blank_node_ties": ties}
-        for path in Path(kept).glob("page-*"):
-            path.unlink()
+        graph.manifest["source"] = {
+            "store": "sparql",
+            "endpoint": endpoint.url,
+            "options": {name: value for name, value in shape.items() if value is not None},
+            "state": state,
+            "blank_node_ties": graph.manifest["source"].get("blank_node_ties", 0),
+        }
+        for name in ("page-*", ".tmp-*"):  # the second: what a killed run was writing
+            for path in Path(kept).glob(name):
+                path.unlink()
     return graph
+
+
+def update(old: KnowledgeGraph, source: Any = None, **options: Any) -> KnowledgeGraph:
+    """Return the graph as the endpoint has it now; :func:`kgfm.stores.refresh.refresh` calls this.
+
+    A graph that was read with ``modified`` is asked two things first: whether any entity was
+    changed since, and whether the number of statements is still the same. If nothing was, the old
+    graph is the answer. Else it is read anew, for one entity's change may rename the type of a
+    million others. What is secret or belongs to the connection, such as ``auth``, is not
+    remembered, and has to be given again.
+    """
+    origin = old.manifest["source"]
+    shape = ("cls", "where", "depth", "blank_nodes", "modified", "schema")
+    kept = {name: options.pop(name) for name in (*shape, "folder", "page", "progress")
+            if name in options}  # fmt: skip
+    given = source or origin["endpoint"]
+    endpoint = given if isinstance(given, Endpoint) else Endpoint(given, **options)
+    before = origin["options"]
+    same = all(before.get(name) == _plain(kept.get(name)) for name in shape)
+    same &= [endpoint.url, list(endpoint.graph)] == [origin["endpoint"], before["graph"]]
+    if same and origin.get("state"):
+        with tempfile.TemporaryDirectory(prefix="kgfm-sparql-") as folder:
+            now = Crawl(endpoint, Path(folder), 1).state(kept["modified"])
+        if now == origin["state"]:
+            return old
+    return read(endpoint, **kept)
+
+
+def _plain(value: Any) -> Any:
+    """Return an option as the manifest's JSON holds it."""
+    return json.loads(json.dumps(asdict(value))) if isinstance(value, GraphSchema) else value
 
 
 def _whole(endpoint: Endpoint, crawl: Crawl, blank_nodes: bool) -> list[Path]:
