@@ -23,7 +23,7 @@ from typing import Any  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
-pytest_plugins = ["sparql_server"]
+pytest_plugins = ["neo4j_server", "sparql_server"]
 
 settings.register_profile("kgfm", deadline=None, derandomize=True)
 settings.load_profile("kgfm")
@@ -31,12 +31,11 @@ settings.load_profile("kgfm")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what this machine cannot run, with the reason."""
-    for marker, missing in {"data": "KGFM_DATA", "neo4j": "KGFM_NEO4J"}.items():
-        if not os.environ.get(missing):
-            for item in items:
-                if marker in item.keywords:
-                    item.add_marker(pytest.mark.skip(reason=f"{missing} is not set"))
-    gpu = [item for item in items if "gpu" in item.keywords]
+    if not os.environ.get("KGFM_DATA"):
+        for item in items:
+            if item.get_closest_marker("data") is not None:
+                item.add_marker(pytest.mark.skip(reason="KGFM_DATA is not set"))
+    gpu = [item for item in items if item.get_closest_marker("gpu") is not None]
     if gpu:
         import torch  # only here: collecting must not load it
 

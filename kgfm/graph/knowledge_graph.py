@@ -84,6 +84,19 @@ class KnowledgeGraph(GraphArrays):
         return networkx.read(graph, **options)
 
     @classmethod
+    def from_neo4j(cls, uri: str, **options: Any) -> KnowledgeGraph:
+        """Read a Neo4j database (:func:`kgfm.stores.neo4j.read.read`)."""
+        from kgfm.stores.neo4j import read
+
+        return read(uri, **options)
+
+    def to_neo4j(self, uri: str, **options: Any) -> None:
+        """Write into a Neo4j database (:func:`kgfm.stores.neo4j.write.write`)."""
+        from kgfm.stores.neo4j import write
+
+        write(self, uri, **options)
+
+    @classmethod
     def from_records(
         cls,
         entities: Iterable[EntityRecord | Mapping[str, Any]],
