@@ -134,7 +134,8 @@ class GraphArrays:
         return self._arrays["types.indptr"]
 
     @cached_property
-    def _aliases(self) -> StringTable:
+    def aliases(self) -> StringTable:
+        """Aliases of all entities, entity after entity; :attr:`alias_indptr` has the bounds."""
         return self._table("aliases")
 
     @cached_property

@@ -259,7 +259,7 @@ class KnowledgeGraph(GraphArrays):
     def names(self, row: int) -> tuple[str, ...]:
         """Return the label and then the aliases, none twice and none empty."""
         start, end = self.alias_indptr[row : row + 2].tolist()
-        aliases = self._aliases
+        aliases = self.aliases
         label = self.labels[row]
         return (label,) * bool(label) + tuple(aliases[place] for place in range(start, end))
 

@@ -1,143 +1,314 @@
-"""The names of all entities of a graph, as a trie over their folded tokens."""
+"""The names of all entities of a graph: built once, kept beside the snapshot, mapped from disk."""
 
 from __future__ import annotations
 
-import unicodedata
-from itertools import islice
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
 
-from kgfm.linking.fold import Tokens, tokens
+import numpy as np
+from jaxtyping import Int64
 
-if TYPE_CHECKING:
-    from kgfm.graph import KnowledgeGraph
+from kgfm.graph import KnowledgeGraph
+from kgfm.graph.build import indptr_of, order_of, repeats
+from kgfm.linking.alias_tokens import alias_tokens
+from kgfm.linking.fold import tokens
+from kgfm.linking.guard import FREE, PUNCTUATION, STOP_WORD, common_tokens, guards, means_the_name
+from kgfm.linking.scan import Matches, Scanner
+from kgfm.linking.trie import Trie, build_trie
+from kgfm.linking.vocabulary import Vocabulary, build_vocabulary
+from kgfm.storage import DamagedFileError, file_path, read_manifest, write_folder
 
-MAX_TOKENS = 64
-"""Longer names are left out, so that the time for a text stays linear in its length."""
+KIND, FORMAT = "names", 1
 
 MAX_CANDIDATES = 16
 """Of the entities with one name, how many are listed."""
 
-_ENGLISH = """
-    a about above after again all also am an and any are as at be because been before being
-    below between both but by can could d did do does doing down during each else few for from
-    further had has have having he her here hers herself him himself his how i if in into is it
-    its itself just ll m may me might more most must my myself no nor not now of off on once only
-    or other our ours out over own re s same shall she should so some such t than that the their
-    theirs them then there these they this those through to too under until up upon us ve very was
-    we were what when where which while who whom whose why will with would you your yours
-"""
-STOP_WORDS = frozenset(_ENGLISH.split())
-"""English function words, and what an apostrophe leaves of them."""
+WORTH_KEEPING = 20_000
+"""A dictionary of fewer names is built sooner than it is written and synced."""
+
+_OTHER = " "  # no spelling: they begin with a token
+
+Arrays = Mapping[str, np.ndarray]
+_PARTS: dict[str, tuple[str, ...]] = {
+    "vocabulary": ("factors", "table", "firsts", "keys"),
+    "trie": ("roots", "filter", "table", "sizes"),
+}
+_OWN = ("guard", "row_indptr", "rows", "spelling_indptr", "spellings", "bearer_indptr", "bearers")
 
 
 class NameDictionary:
-    """Longest names by token, and the entities that bear each.
+    """The folded names of a graph, and the entities that bear each.
 
-    A name is known by the number of the node of the trie where it ends.
+    Names are numbered from 1. The rows of the entities with name ``n``, heaviest first, are
+    ``rows[row_indptr[n]:row_indptr[n + 1]]``; its distinct spellings are, as places in the labels
+    followed by the aliases, ``spellings[spelling_indptr[n]:spelling_indptr[n + 1]]``, and those
+    who bear spelling ``s`` are ``bearers[bearer_indptr[s]:bearer_indptr[s + 1]]``.
 
     Args:
         graph: Labels and aliases of all its entities are the names.
+        arrays: What :func:`build_arrays` gives for that graph.
+        compiled: As in :class:`~kgfm.linking.scan.Scanner`.
     """
 
-    def __init__(self, graph: KnowledgeGraph) -> None:
-        self._words: dict[str, int] = {}
-        self._steps: dict[tuple[int, int], int] = {}
-        self._guard: dict[int, str] = {}
-        self._rows: dict[int, list[int]] = {}
-        self._spelled: dict[str, list[int]] = {}
-        self._degree = graph.degree
-        self._ranked: dict[tuple[int, str | None], tuple[tuple[int, float], ...]] = {}
-        for row in range(graph.num_entities):
-            for name in graph.names(row):
-                self._insert(name, row)
-        for rows in self._rows.values():
-            rows.sort(key=self._order)
-        self._totals = {name: sum(map(self._weight, rows)) for name, rows in self._rows.items()}
+    def __init__(
+        self, graph: KnowledgeGraph, arrays: Arrays, *, compiled: bool | None = None
+    ) -> None:
+        self.graph = graph
+        self.arrays = dict(arrays)
+        vocabulary, trie = (
+            {name: arrays[f"{part}.{name}"] for name in names} for part, names in _PARTS.items()
+        )
+        self.vocabulary = Vocabulary(**vocabulary)
+        self.trie = Trie(**trie)
+        self.scanner = Scanner(self.vocabulary, self.trie, compiled=compiled)
+        self._guard = self.arrays["guard"].tobytes()
+        self._spellings: dict[int, tuple[str, ...]] = {}
+        self._ranked: dict[int, dict[str, tuple[tuple[str, float], ...]]] = {}
+
+    @classmethod
+    def load_or_build(
+        cls, graph: KnowledgeGraph, folder: str | Path | None = None
+    ) -> NameDictionary:
+        """Return the graph's dictionary: what was kept for this very graph, else a new one.
+
+        Args:
+            graph: Whose names.
+            folder: Where it is kept; by default beside a snapshot on disk, if there are enough
+                names to make it worth it and the folder can be written to.
+        """
+        beside = None if graph.path is None else names_folder(graph.path)
+        place = beside if folder is None else Path(folder)
+        kept = None if place is None else _kept(place, graph.fingerprint)
+        if kept is not None:
+            return cls(graph, kept)
+        built = cls(graph, build_arrays(graph))
+        if place is not None and (folder is not None or len(built) >= WORTH_KEEPING):
+            try:
+                return built.save(place)
+            except OSError:
+                if folder is not None:
+                    raise
+        return built
+
+    def save(self, folder: str | Path) -> NameDictionary:
+        """Write the dictionary to a folder, atomically, and return it mapped from there."""
+        files: dict[str, Callable[[Path], None]] = {
+            f"{name}.npy": partial(_write, array) for name, array in self.arrays.items()
+        }
+        manifest = {"kind": KIND, "format": FORMAT, "graph": self.graph.fingerprint}
+        whole = write_folder(folder, files, manifest)
+        return NameDictionary(self.graph, _mapped(Path(folder), whole))
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self.trie.num_names
 
-    def _insert(self, name: str, row: int) -> None:
-        found = tokens(name)
-        if not 1 <= len(found.keys) <= MAX_TOKENS:
-            return
-        words, steps, node = self._words, self._steps, 0
-        for key in found.keys:
-            step = node, words.setdefault(key, len(words))
-            node = steps.setdefault(step, len(steps) + 1)
-        rows = self._rows.setdefault(node, [])
-        if not rows:
-            self._note_guard(node, found)
-        if not rows or rows[-1] != row:  # a name and its other spelling, of one entity
-            rows.append(row)
-        spelled = self._spelled.setdefault(spelling(name, found.starts[0], found.ends[-1]), [])
-        if not spelled or spelled[-1] != row:
-            spelled.append(row)
+    def scan(self, texts: Sequence[str], *, longest: bool = True) -> Matches:
+        """Return the names in texts (:meth:`kgfm.linking.scan.Scanner.scan`)."""
+        return self.scanner.scan(texts, longest=longest)
 
-    def _note_guard(self, node: int, found: Tokens) -> None:
-        if all(unicodedata.category(key[:1] or " ")[0] == "P" for key in found.keys):
-            self._guard[node] = "punctuation"
-        elif len(found.keys) == 1 and found.keys[0] in STOP_WORDS:
-            self._guard[node] = "stop word"
+    # -- who bears a name -----------------------------------------------------------------------
 
-    def is_guarded(self, node: int, spelled: str) -> bool:
-        """Say whether a name is punctuation, or a function word not written as that very name."""
-        reason = self._guard.get(node)
-        if reason is None:
+    def rows(self, name: int) -> Int64[np.ndarray, "row"]:
+        """Return the rows of the entities with a name, those with more triples first."""
+        start, end = self.arrays["row_indptr"][name : name + 2].tolist()
+        return self.arrays["rows"][start:end].astype(np.int64)
+
+    def spellings(self, name: int) -> tuple[str, ...]:
+        """Return the ways in which the graph spells a name."""
+        known = self._spellings.get(name)
+        if known is None:
+            start, end = self.arrays["spelling_indptr"][name : name + 2].tolist()
+            aliases = self.arrays["spellings"][start:end].tolist()
+            known = self._spellings[name] = tuple(_spelled(self._string(a)) for a in aliases)
+        return known
+
+    def _string(self, alias: int) -> str:
+        labels = self.graph.labels
+        return labels[alias] if alias < len(labels) else self.graph.aliases[alias - len(labels)]
+
+    def is_guarded(self, name: int, text: str, start: int, end: int) -> bool:
+        """Say whether a name is common in texts, and this text does not say that it means it.
+
+        Punctuation never means the name. A function word or another common word does if it is
+        spelled as in the graph, and if its capitals do not come from where it stands; a function
+        word needs capitals.
+        """
+        reason = self._guard[name]
+        if reason == FREE:
             return False
-        as_named = spelled in self._spelled and spelled != spelled.lower()
-        return reason == "punctuation" or not as_named
+        spelled = spelling(text, start, end)
+        is_lower = spelled == spelled.lower()
+        if reason == PUNCTUATION or (reason == STOP_WORD and is_lower):
+            return True
+        if spelled not in self.spellings(name):
+            return True
+        return not is_lower and not means_the_name(text, start, end)
 
-    def scan(self, found: Tokens) -> list[tuple[int, int, int]]:
-        """Return (first token, one past the last, name), leftmost and longest."""
-        words = [self._words.get(key, -1) for key in found.keys]
-        steps, names, hits = self._steps, self._rows, []
-        position, stop = 0, len(words)
-        while position < stop:
-            node, place, end, name = 0, position, position + 1, 0
-            while place < stop and words[place] >= 0:
-                node = steps.get((node, words[place]), -1)
-                if node < 0:
-                    break
-                place += 1
-                if node in names:
-                    end, name = place, node
-            if name:
-                hits.append((position, end, name))
-            position = end
-        return hits
-
-    def rank(self, name: int, spelled: str) -> tuple[tuple[int, float], ...]:
-        """Return (row, score) of the entities with this name, best first.
+    def candidates(self, name: int, spelled: str) -> tuple[tuple[str, float], ...]:
+        """Return (key, score) of the entities with this name, best first.
 
         ``score = weight / sum of weights`` with ``weight = degree + 1``. Where a name is spelled
         exactly so, the entities that bear it come first, and the others weigh a hundredth.
         """
-        key = name, spelled if spelled in self._spelled else None
-        if key not in self._ranked:
-            self._ranked[key] = self._rank(name, set(self._spelled.get(spelled, ())))
-        return self._ranked[key]
+        ranked = self._ranked.get(name)
+        if ranked is None:
+            ranked = self._ranked[name] = {}
+            if self.arrays["row_indptr"][name + 1] - self.arrays["row_indptr"][name] == 1:
+                ranked[""] = self._rank(name, -1)  # whatever the spelling
+        found = ranked.get("")
+        if found is not None:
+            return found
+        spellings = self.spellings(name)
+        key = spelled if spelled in spellings else _OTHER
+        if key not in ranked:
+            which = spellings.index(spelled) if key == spelled else -1
+            ranked[key] = self._rank(name, which)
+        return ranked[key]
 
-    def _rank(self, name: int, exact: set[int]) -> tuple[tuple[int, float], ...]:
-        agreeing = sum(map(self._weight, exact))
-        others = 0.01 if exact else 1.0
-        total = agreeing + others * (self._totals[name] - agreeing)
-        rest = (row for row in self._rows[name] if row not in exact)
-        first = sorted(exact, key=self._order)[:MAX_CANDIDATES]
-        ranked = [(row, self._weight(row) / total) for row in first]
-        ranked += [
-            (row, others * self._weight(row) / total)
-            for row in islice(rest, MAX_CANDIDATES - len(ranked))
-        ]
+    def _rank(self, name: int, which: int) -> tuple[tuple[str, float], ...]:
+        """Rank the bearers of a name, those of its spelling ``which`` first."""
+        rows, bearers, degree = self.rows(name), np.empty(0, np.int64), self.graph.degree
+        if which >= 0:
+            place = int(self.arrays["spelling_indptr"][name]) + which
+            first, last = self.arrays["bearer_indptr"][place : place + 2].tolist()
+            bearers = self.arrays["bearers"][first:last].astype(np.int64)
+        agreeing = int(degree[bearers].sum()) + len(bearers)
+        others = 0.01 if len(bearers) else 1.0
+        total = agreeing + others * (int(degree[rows].sum()) + len(rows) - agreeing)
+        rest = rows[~np.isin(rows, bearers)]
+        ranked: list[tuple[str, float]] = []
+        for chosen, factor in ((bearers, 1.0), (rest, others)):
+            for row in chosen[: MAX_CANDIDATES - len(ranked)].tolist():
+                ranked.append((self.graph.keys[row], factor * (int(degree[row]) + 1) / total))
         return tuple(ranked)
 
-    def _weight(self, row: int) -> int:
-        return int(self._degree[row]) + 1
+    @cached_property
+    def num_bytes(self) -> int:
+        """Size of all arrays."""
+        return sum(array.nbytes for array in self.arrays.values())
 
-    def _order(self, row: int) -> tuple[int, int]:
-        return -self._weight(row), row
+
+def names_folder(snapshot: Path) -> Path:
+    """Folder of the dictionary beside a snapshot."""
+    return snapshot.with_name(f"{snapshot.name}.names")
 
 
 def spelling(text: str, start: int, end: int) -> str:
     """Return a stretch of text with one space for each run of white space."""
     return " ".join(text[start:end].split())
+
+
+def _spelled(name: str) -> str:
+    """Return how a name is spelled, from its first token to its last."""
+    found = tokens(name)
+    return spelling(name, found.starts[0], found.ends[-1])
+
+
+def build_arrays(graph: KnowledgeGraph) -> dict[str, np.ndarray]:
+    """Return the arrays of a graph's dictionary."""
+    parts = [*alias_tokens(graph.labels), *alias_tokens(graph.aliases)]
+    vocabulary, numbers = build_vocabulary(part.tokens for part in parts)
+    common = common_tokens(graph, vocabulary, parts, numbers)
+    none = np.empty(0, np.int64)
+    counts = np.concatenate([none, *(part.counts for part in parts)])
+    del parts
+    aliases = np.flatnonzero(counts)
+    firsts = np.append(0, np.cumsum(counts[aliases]))
+    flat = np.concatenate([none, *numbers])
+    del numbers
+    trie, ends = build_trie(flat, firsts, len(vocabulary))
+    guard = guards((flat, firsts), ends, vocabulary, common)
+    arrays: dict[str, np.ndarray] = {"guard": guard}
+    for part, whole in (("vocabulary", vocabulary), ("trie", trie)):
+        arrays |= {f"{part}.{name}": getattr(whole, name) for name in _PARTS[part]}
+    del flat, firsts
+    owner = np.repeat(np.arange(len(graph)), np.diff(graph.alias_indptr))
+    rows = np.append(np.arange(len(graph)), owner)[aliases]
+    return arrays | _bearers(graph, ends, rows, aliases)
+
+
+def _bearers(
+    graph: KnowledgeGraph,
+    names: Int64[np.ndarray, "alias"],
+    rows: Int64[np.ndarray, "alias"],
+    aliases: Int64[np.ndarray, "alias"],
+) -> dict[str, np.ndarray]:
+    """Return who bears each name, and each spelling of it, heaviest first."""
+    num_names = int(names.max(initial=0)) + 1
+    degree = graph.degree.astype(np.int64)
+    order = order_of(names, degree.max(initial=0) - degree[rows], rows)
+    names, rows, aliases = names[order], rows[order], aliases[order]
+    new = ~repeats(names, rows)
+    arrays = {
+        "row_indptr": indptr_of(names[new], num_names),
+        "rows": rows[new].astype(np.int32),
+    }
+    spelled = _spelling_of_each(graph, names, aliases)
+    order = np.argsort(spelled, kind="stable")
+    spelled, rows, bearing = spelled[order], rows[order], names[order]
+    new = ~repeats(spelled, rows)
+    spelled, rows, bearing = spelled[new], rows[new], bearing[new]
+    begins = np.flatnonzero(~repeats(spelled))
+    return arrays | {
+        "spelling_indptr": indptr_of(bearing[begins], num_names),
+        "spellings": aliases[spelled[begins]].astype(np.int32),
+        "bearer_indptr": np.append(begins, len(rows)),
+        "bearers": rows.astype(np.int32),
+    }
+
+
+def _spelling_of_each(
+    graph: KnowledgeGraph, names: Int64[np.ndarray, "alias"], aliases: Int64[np.ndarray, "alias"]
+) -> Int64[np.ndarray, "alias"]:
+    """Return for each alias the first one of the same name that is spelled alike.
+
+    Only aliases that share a name are compared, which are few in most graphs.
+    """
+    first = np.arange(len(names))
+    shared = np.zeros(len(names), bool)
+    same = names[1:] == names[:-1]
+    shared[1:] |= same
+    shared[:-1] |= same
+    labels, others = graph.labels, graph.aliases
+    known: dict[tuple[int, str], int] = {}
+    seen: dict[str, str] = {}
+    name = 0
+    for place in np.flatnonzero(shared).tolist():
+        if names[place] != name:
+            name = int(names[place])
+            known.clear()
+            seen.clear()
+        alias = int(aliases[place])
+        string = labels[alias] if alias < len(labels) else others[alias - len(labels)]
+        spelled = seen.get(string) or seen.setdefault(string, _spelled(string))
+        first[place] = known.setdefault((name, spelled), place)
+    return first
+
+
+def _write(array: np.ndarray, path: Path) -> None:
+    with path.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def _mapped(folder: Path, manifest: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    names = [*_OWN, *(f"{part}.{name}" for part, all_ in _PARTS.items() for name in all_)]
+    arrays = {}
+    for name in names:
+        path = file_path(folder, manifest, f"{name}.npy")
+        try:
+            mapped: np.memmap = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            raise DamagedFileError(f"{path} is damaged ({error}).") from None
+        arrays[name] = mapped.view(np.ndarray)
+    return arrays
+
+
+def _kept(folder: Path, fingerprint: str) -> dict[str, np.ndarray] | None:
+    """Return what is kept in a folder for a graph; a damaged or older one is built again."""
+    try:
+        manifest = read_manifest(folder, KIND, FORMAT)
+        return _mapped(folder, manifest) if manifest.get("graph") == fingerprint else None
+    except (DamagedFileError, FileNotFoundError):
+        return None

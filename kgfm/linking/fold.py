@@ -98,6 +98,16 @@ def _kind(character: str) -> str:
     return "w" if letter.isalnum() or letter == "_" else "s"
 
 
+def fold_code(code: int) -> int:
+    """Return the code point that a code point folds to, 0 where it counts for nothing."""
+    return ord(_FOLD[code])
+
+
+def kind_code(code: int) -> str:
+    """Return the kind of a code point: ``w m j z s`` or a space."""
+    return _KIND[code]
+
+
 def _in_blocks(character: str) -> bool:
     """Say whether a mark is in a block of accents or of variation selectors."""
     code = ord(character)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from kgfm.linking.base import BaseLinker, check_texts
 from kgfm.linking.dictionary import NameDictionary, spelling
-from kgfm.linking.fold import tokens
 from kgfm.types import Mention
 
 if TYPE_CHECKING:
@@ -21,18 +20,20 @@ class Linker(BaseLinker):
     A name matches whole tokens (runs of word characters, or single symbols), whatever its case,
     its accents and the white space between its tokens. From left to right the longest name wins.
     Of several entities with the same name, those come first whose name is spelled exactly as in
-    the text, then those with more triples (:meth:`NameDictionary.rank` has the score). All that
-    were weighed, the chosen one first and at most 16, are the mention's ``candidates``.
+    the text, then those with more triples (:meth:`NameDictionary.candidates` has the score). All
+    that were weighed, the chosen one first and at most 16, are the mention's ``candidates``.
 
-    The dictionary is made when it is first needed; pickling leaves it behind.
+    The dictionary is made when it is first needed, and kept beside a snapshot on disk if there are
+    many names; pickling leaves it behind.
 
     Args:
         graph: Its entities are linked to.
         min_score: A mention whose best candidate scores less is NIL.
         min_length: Shorter mentions, in code points, are left out.
-        guard: Leave out punctuation that is also a name ("..."), and English function words that
-            are also names, unless spelled exactly like one that is not all lower case: the film
-            "It" is found in "who directed It" and not in "who directed it".
+        guard: Leave out punctuation that is also a name ("..."), and common words that are also
+            names unless the text says that it means the name: the film "It" is found in "who
+            directed It", and not in "who directed it" nor in "It was late"
+            (:meth:`NameDictionary.is_guarded` has the rule).
         keep_nil: Return NIL mentions too, with ``entity=None``, instead of leaving them out.
 
     Raises:
@@ -61,7 +62,7 @@ class Linker(BaseLinker):
     @cached_property
     def names(self) -> NameDictionary:
         """The dictionary: every label and alias of the graph."""
-        return NameDictionary(self.graph)
+        return NameDictionary.load_or_build(self.graph)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "names"}
@@ -82,23 +83,22 @@ class Linker(BaseLinker):
             TypeError: One of the texts is no ``str``; the message names its index.
         """
         check_texts(texts)
-        return [self._link(text) for text in texts]
-
-    def _link(self, text: str) -> tuple[Mention, ...]:
-        found = tokens(text)
-        mentions = (
-            self._mention(text, found.starts[first], found.ends[end - 1], name)
-            for first, end, name in self.names.scan(found)
-        )
-        return tuple(mention for mention in mentions if mention is not None)
+        mentions: list[list[Mention]] = [[] for _ in texts]
+        found = self.names.scan(texts)
+        columns = found.texts.tolist(), found.starts.tolist(), found.ends.tolist()
+        for index, start, end, name in zip(*columns, found.names.tolist(), strict=True):
+            mention = self._mention(texts[index], start, end, name)
+            if mention is not None:
+                mentions[index].append(mention)
+        return [tuple(of_text) for of_text in mentions]
 
     def _mention(self, text: str, start: int, end: int, name: int) -> Mention | None:
-        spelled = spelling(text, start, end)
-        if end - start < self.min_length or (self.guard and self.names.is_guarded(name, spelled)):
+        names = self.names
+        if end - start < self.min_length:
             return None
-        ranked = self.names.rank(name, spelled)
-        keys = self.graph.keys
-        candidates = tuple((keys[row], score) for row, score in ranked)
+        if self.guard and names.is_guarded(name, text, start, end):
+            return None
+        candidates = names.candidates(name, spelling(text, start, end))
         key, score = candidates[0]
         if score >= self.min_score:
             return Mention(start, end, text[start:end], key, score, candidates)

@@ -1,0 +1,176 @@
+"""All names in texts: with numpy at first, compiled once there has been enough to read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Int64, UInt32
+
+from kgfm.linking.codes import FOLD_TABLE, code_points, token_arrays
+from kgfm.linking.trie import Trie
+from kgfm.linking.vocabulary import Vocabulary
+
+_NUMPY_CHUNK, _CHUNK = 1 << 16, 1 << 18
+_CALL, _ENOUGH = 2_000, 4_000_000
+_KERNELS = "kgfm.linking.kernels"
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Names found in texts, in the order of the texts and of where they begin.
+
+    Args:
+        texts: Which text.
+        starts: First code point there.
+        ends: One past the last.
+        names: Which name.
+    """
+
+    texts: Int64[np.ndarray, "match"]
+    starts: Int64[np.ndarray, "match"]
+    ends: Int64[np.ndarray, "match"]
+    names: Int64[np.ndarray, "match"]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+Found = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+class Scanner:
+    """Finds the names of a trie in texts.
+
+    Loading compiled code takes about half a second, which a few short texts would not earn back.
+    So numpy reads the first ones, and what it costs is counted; both give the same matches.
+
+    Args:
+        vocabulary: The tokens of the names.
+        trie: The names.
+        compiled: True or False settles which code reads; ``None`` lets the work decide.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, trie: Trie, *, compiled: bool | None = None) -> None:
+        self.vocabulary = vocabulary
+        self.trie = trie
+        self.compiled = compiled
+        self._work = 0
+
+    def scan(self, texts: Sequence[str], *, longest: bool = True) -> Matches:
+        """Return the names in texts.
+
+        Args:
+            texts: Where to look.
+            longest: From left to right the longest name, and none that overlaps it. Otherwise
+                every name at every token, by where it begins and then by length.
+        """
+        compiled = self._is_compiled(texts)
+        find = self._compiled if compiled else self._vectorised
+        parts = [
+            _by_text(find(code_points(chunk), longest), chunk, first)
+            for first, chunk in _chunks(texts, _CHUNK if compiled else _NUMPY_CHUNK)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        none = np.empty(0, np.int64)
+        columns = ([getattr(part, name) for part in parts] for name in Matches.__slots__)
+        return Matches(*(np.concatenate([none, *column]) for column in columns))
+
+    def _is_compiled(self, texts: Sequence[str]) -> bool:
+        if self.compiled is None and _KERNELS not in sys.modules:
+            self._work += sum(map(len, texts)) + _CALL
+            return self._work > _ENOUGH
+        return self.compiled is not False
+
+    def _vectorised(self, codes: UInt32[np.ndarray, "code"], longest: bool) -> Found:
+        return scan_arrays(codes, self.vocabulary, self.trie, longest)
+
+    def _compiled(self, codes: UInt32[np.ndarray, "code"], longest: bool) -> Found:
+        from kgfm.linking.kernels import scan
+
+        found: Found | None = scan(codes, FOLD_TABLE.table, *self._arrays, longest)
+        if found is not None:
+            return found
+        FOLD_TABLE.cover(codes)  # there is a code point that nobody met before
+        return self._compiled(codes, longest)
+
+    @cached_property
+    def _arrays(self) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+        words, names = self.vocabulary, self.trie
+        return (
+            (words.factors, words.table, words.firsts, words.keys),
+            (names.roots, names.filter, names.table, names.sizes),
+        )
+
+
+def _by_text(found: Found, texts: Sequence[str], first: int) -> Matches:
+    """Return matches in joined texts as matches in each; ``first`` is the index of the first."""
+    starts, ends, names = found
+    if len(texts) == 1:
+        return Matches(np.full(len(names), first, np.int64), starts, ends, names)
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts)) + 1
+    begins = np.cumsum(lengths) - lengths
+    text = np.searchsorted(begins, starts, "right") - 1
+    return Matches(text + first, starts - begins[text], ends - begins[text], names)
+
+
+def _chunks(texts: Sequence[str], size: int) -> Iterator[tuple[int, Sequence[str]]]:
+    """Cut a list of texts into parts of about so many code points, each with its first index."""
+    first, total = 0, 0
+    for index, text in enumerate(texts):
+        if total + len(text) > size and index > first:
+            yield first, texts[first:index]
+            first, total = index, 0
+        total += len(text) + 1
+    if first < len(texts):
+        yield first, texts[first:]
+
+
+def scan_arrays(
+    codes: UInt32[np.ndarray, "code"], vocabulary: Vocabulary, trie: Trie, longest: bool
+) -> Found:
+    """Return starts, ends and names of the matches: one step for all tokens at a time."""
+    tokens = token_arrays(codes)
+    numbers = vocabulary.numbers(tokens)
+    first = np.flatnonzero(numbers >= 0)
+    leads = trie.roots[numbers[first]].astype(np.int64)
+    parts: list[Found] = []
+    depth = 0
+    while True:
+        nodes = leads >> 1
+        named = (nodes > 0) & (nodes <= trie.num_names)
+        parts.append((first[named], first[named] + depth, nodes[named]))
+        on = ((leads & 1) == 1) & (first + depth + 1 < len(numbers))
+        depth += 1
+        first, nodes = first[on], nodes[on]
+        known = numbers[first + depth] >= 0
+        first, nodes = first[known], nodes[known]
+        if not len(first):
+            break
+        leads = trie.steps(nodes, numbers[first + depth])
+    begin, last, names = map(np.concatenate, zip(*parts, strict=True))
+    order = np.lexsort((last, begin))
+    begin, last, names = begin[order], last[order], names[order]
+    if longest:
+        kept = _leftmost_longest(begin, last)
+        begin, last, names = begin[kept], last[kept], names[kept]
+    return tokens.starts[begin], tokens.ends[last], names
+
+
+def _leftmost_longest(
+    begin: Int64[np.ndarray, "match"], last: Int64[np.ndarray, "match"]
+) -> Int64[np.ndarray, "kept"]:
+    """Return which matches stay: from left to right the longest, then on behind it."""
+    longest = np.flatnonzero(np.append(begin[1:] != begin[:-1], True)) if len(begin) else begin
+    kept, free = [], 0
+    for row, start, end in zip(
+        longest.tolist(), begin[longest].tolist(), last[longest].tolist(), strict=True
+    ):
+        if start >= free:
+            kept.append(row)
+            free = end + 1
+    return np.array(kept, np.int64)
