@@ -108,7 +108,13 @@ links = st.lists(st.tuples(names, st.sampled_from("pq"), names), min_size=1, max
 
 @unlabelled
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(links, st.lists(st.lists(names, max_size=3), max_size=3), st.integers(1, 4), st.booleans())
+@given(
+    links,
+    st.lists(st.lists(names, max_size=3), max_size=3),
+    st.integers(1, 4),
+    st.booleans(),
+    st.sampled_from([1, 3, 1_000]),
+)
 def test_any_graph_live_is_the_graph_from_its_file(
     oxigraph: Oxigraph,
     tmp_path_factory: pytest.TempPathFactory,
@@ -116,6 +122,7 @@ def test_any_graph_live_is_the_graph_from_its_file(
     batch: Sequence[Sequence[str]],
     fan_out: int,
     lateral: bool,
+    long: int,
 ) -> None:
     text = "".join(f"<{EX}{h}> <{EX}{r}> <{EX}{t}> .\n" for h, r, t in drawn)
     text += f'<{EX}a> <{EX}p> "a literal" .\n<{EX}b> <{EX}q> _:blank .\n'
@@ -127,7 +134,9 @@ def test_any_graph_live_is_the_graph_from_its_file(
     server = SparqlServer(Endpoint(oxigraph.put(text)))
     server.lateral = lateral
     live = LiveRetriever(LiveGraph(server), deadline=60, fan_out=fan_out, budget=7)
-    expected, found = both(graph, live, known)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kgfm.retrieval.live_sparql._LONG", long)
+        expected, found = both(graph, live, known)
     blank = [key for key in graph.keys if key.startswith("_:")]
     for (nodes, hops, edges), (live_nodes, live_hops, live_edges) in zip(
         expected, found, strict=True

@@ -8,17 +8,20 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from kgfm.graph import EntityRecord, GraphSchema
+from kgfm.retrieval.recent import RecentCache
 from kgfm.retrieval.server import GraphServer, Neighbour, Triple
 from kgfm.stores import rdf
 from kgfm.stores.literals import Literal
 from kgfm.stores.sparql import AnswerTooLargeError, Endpoint
 from kgfm.stores.sparql.terms import Term, iri, iris, is_iri
 
+_LONG = 1_000  # entries of a row from which on the server orders and cuts it
+
 
 class SparqlServer(GraphServer):
     """A SPARQL 1.1 endpoint as the server of a :class:`kgfm.retrieval.LiveGraph`.
 
-    A row of neighbours is ordered and cut inside the server where it knows ``LATERAL`` (Oxigraph,
+    The row of a hub is ordered and cut inside the server where it knows ``LATERAL`` (Oxigraph,
     Jena; https://github.com/w3c/sparql-dev/blob/main/SEP/SEP-0006/sep-0006.md). Other servers send
     rows whole and then count the degrees in them, so a hop costs two questions, and rows are cut
     here; at a hub that may pass the deadline or the endpoint's ``max_bytes``.
@@ -42,6 +45,7 @@ class SparqlServer(GraphServer):
         self.schema = schema or GraphSchema()
         self.lateral = True
         """Whether the server is thought to know ``LATERAL``; it is asked once."""
+        self._degrees: RecentCache[str, int] = RecentCache(100_000, 600.0)
         self._no_links = tuple(filter(is_iri, (*self.schema.type, *self.schema.ignore)))
 
     def neighbours(
@@ -55,21 +59,62 @@ class SparqlServer(GraphServer):
         known = [key for key in entities if is_iri(key)]
         if not known:
             return {}
+        rows = None
         if self.lateral:
             try:
-                return self._rows(self._lateral_query(known, limit, without), timeout)
+                rows = self._capped_rows(known, limit, without, timeout)
             except AnswerTooLargeError:
                 raise
             except ValueError:  # it cannot read the query
                 self.lateral = False
-        return {k: row[:limit] for k, row in self._whole_rows(known, without, timeout).items()}
+        if rows is None:
+            rows = self._whole_rows(known, without, timeout)
+        for row in rows.values():
+            for entry in row:
+                self._degrees.put(entry.key, entry.degree)
+        return {entity: row[:limit] for entity, row in rows.items()}
 
-    def _rows(self, query: str, timeout: float) -> dict[str, list[Neighbour]]:
+    def _capped_rows(
+        self, entities: Sequence[str], limit: int | None, without: Collection[str], timeout: float
+    ) -> dict[str, list[Neighbour]]:
+        """Ask for rows that the server orders and cuts where they are long.
+
+        A row of up to ``_LONG`` entries comes whole, and the degree of each distinct neighbour is
+        counted once. To order a hub's row inside, the server counts each entry's degree anew, so
+        that is for the rows that need it: the known hubs, and those whose row turns out longer.
+        """
+        ends = time.monotonic() + timeout
+        if limit is None:
+            return self._rows(self._short_rows(entities, without, None)[0], timeout)[0]
+        long = max(_LONG, limit)
+        hubs = [key for key in entities if (self._degrees.get(key) or 0) > long]
+        others = sorted({*entities}.difference(hubs))
+        parts = [*self._short_rows(others, without, long + 1)] if others else []
+        parts += [self._long_rows(hubs, limit, without)] if hubs else []
+        whole = " UNION ".join(f"{{ {part} }}" for part in parts)
+        rows, lengths = self._rows(f"SELECT ?e ?d ?r ?i ?n WHERE {{ {whole} }}", timeout)
+        cut = [key for key in others if lengths.get(key, 0) > long]
+        if cut:
+            for key in cut:
+                self._degrees.put(key, long + 1)
+            left = max(0.001, ends - time.monotonic())
+            rows |= self._rows(self._long_rows(cut, limit, without), left)[0]
+        return rows
+
+    def _rows(
+        self, query: str, timeout: float
+    ) -> tuple[dict[str, list[Neighbour]], dict[str, int]]:
+        """Return rows in order, and the lengths that the answer also tells of some."""
         rows: dict[str, list[Neighbour]] = defaultdict(list)
+        lengths: dict[str, int] = {}
         for row in self._ask(query, timeout):
-            entity, degree, relation, inward, key = map(_text, row)
-            rows[entity].append(Neighbour(int(degree), relation, inward == "1", key))
-        return {entity: sorted(row) for entity, row in rows.items()}
+            entity, number = _text(row[0]), int(_text(row[1]))
+            if row[4] is None:
+                lengths[entity] = number
+            else:
+                relation, inward, key = map(_text, row[2:])
+                rows[entity].append(Neighbour(number, relation, inward == "1", key))
+        return {entity: sorted(row) for entity, row in rows.items()}, lengths
 
     def _whole_rows(
         self, entities: Sequence[str], without: Collection[str], timeout: float
@@ -97,15 +142,35 @@ class SparqlServer(GraphServer):
                 rows[entity].append(Neighbour(degree[key], relation, inward == "1", key))
         return {entity: sorted(row) for entity, row in rows.items()}
 
-    def _lateral_query(
-        self, entities: Sequence[str], limit: int | None, without: Collection[str]
-    ) -> str:
-        most = "" if limit is None else f"LIMIT {int(limit)}"
+    def _short_rows(
+        self, entities: Sequence[str], without: Collection[str], longest: int | None
+    ) -> tuple[str, str]:
+        """Queries for rows with the degrees, and for their lengths; ``longest`` entries of each.
+
+        The lengths say which rows are longer. Of those the first query has any entries, perhaps
+        not even ``longest``, since the server may choose others where it counts degrees.
+        """
+        values = f"VALUES ?e {{ {iris(entities)} }}"
+        most = "" if longest is None else f"LIMIT {int(longest)}"
+        row = f"SELECT ?e ?r ?i ?n WHERE {{ {self._row(without)} }} {most}"
+        rows = f"SELECT ?e ?r ?i ?n WHERE {{ {values} LATERAL {{ {row} }} }}"
+        distinct = f"SELECT DISTINCT ?n WHERE {{ {{ {rows} }} }}"
+        degrees = (
+            f"SELECT ?n (COUNT(*) AS ?d) WHERE {{ {{ {distinct} }} "
+            f"LATERAL {{ {self._all_links()} }} }} GROUP BY ?n"
+        )
+        return (
+            f"SELECT ?e ?d ?r ?i ?n WHERE {{ {{ {rows} }} {{ {degrees} }} }}",
+            f"SELECT ?e (COUNT(*) AS ?d) WHERE {{ {{ {rows} }} }} GROUP BY ?e",
+        )
+
+    def _long_rows(self, entities: Sequence[str], limit: int, without: Collection[str]) -> str:
+        """Query for rows that are ordered and cut inside."""
         return (
             f"SELECT ?e ?d ?r ?i ?n WHERE {{ VALUES ?e {{ {iris(entities)} }} LATERAL {{ "
             f"SELECT ?e ?d ?r ?i ?n WHERE {{ {self._row(without)} LATERAL {{ "
             f"SELECT ?n (COUNT(*) AS ?d) WHERE {{ {self._all_links()} }} GROUP BY ?n }} }} "
-            f"ORDER BY ?d STR(?r) ?i STR(?n) {most} }} }}"
+            f"ORDER BY ?d STR(?r) ?i STR(?n) LIMIT {int(limit)} }} }}"
         )
 
     def _row(self, without: Collection[str]) -> str:
@@ -156,14 +221,17 @@ class SparqlServer(GraphServer):
             return {}, {}
         names = [*filter(is_iri, (*schema.label, *schema.alias, *schema.description))]
         types = [*filter(is_iri, schema.type)]
-        values = f"VALUES ?k {{ {iris(known)} }}"
-        parts = [f"{{ {values} BIND(?k AS ?s) ?k ?p ?o VALUES ?p {{ {iris([*names, *types])} }} }}"]
+        # FILTER, not VALUES: the server has to go from the subjects to what is said about them.
+        named = ", ".join(map(iri, names))
+        listed = ", ".join(map(iri, [*names, *types]))
+        values = iris(known)
+        parts = [f"{{ VALUES ?s {{ {values} }} ?s ?p ?o FILTER(?p IN ({listed})) }}"]
         if types:  # and what the types are called
-            parts.append(
-                f"{{ SELECT DISTINCT ?s ?p ?o WHERE {{ {{ SELECT DISTINCT ?s WHERE {{ {values} "
-                f"?k ?a ?s VALUES ?a {{ {iris(types)} }} }} }} ?s ?p ?o "
-                f"VALUES ?p {{ {iris(names)} }} }} }}"
+            kinds = (
+                f"SELECT DISTINCT ?s WHERE {{ VALUES ?k {{ {values} }} ?k ?a ?s "
+                f"FILTER(isIRI(?s) && ?a IN ({', '.join(map(iri, types))})) }}"
             )
+            parts.append(f"{{ {{ {kinds} }} ?s ?p ?o FILTER(?p IN ({named})) }}")
         query = f"SELECT ?s ?p ?o WHERE {{ {' UNION '.join(parts)} }}"
         said = {(str(s), str(p), o) for s, p, o in self._ask(query, timeout) if o is not None}
         records = rdf.describe(said, schema)
