@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int32, Int64
 
-from kgfm.graph.build import Arrays
+from kgfm.graph.order import Arrays
 from kgfm.graph.strings import StringTable
 
 

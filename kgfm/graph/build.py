@@ -7,97 +7,24 @@ code point. So the same graph gives the same bytes, whatever it was read from.
 from __future__ import annotations
 
 import itertools
-import json
-import math
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
-from jaxtyping import Bool, Int, Int32, Int64, Shaped
+from jaxtyping import Bool, Int, Int64
 
-from kgfm.graph.records import EntityRecord, as_json, merged, plain
+from kgfm.graph.columns import Coded, EdgeColumn, Values, taken, tie_rank
+from kgfm.graph.order import Arrays, boundaries, distinct_triples, kept_triples, triple_arrays
+from kgfm.graph.records import EntityRecord, as_json, merged
 from kgfm.graph.schema import local_name
 from kgfm.graph.strings import StringTable, has_surrogate
 
-Arrays = dict[str, np.ndarray]
 T = TypeVar("T")
+# One attribute of all triples of a portion.
+EdgeValues = Sequence[Any] | np.ndarray | Coded
 _CHUNK = 1 << 16
-
-
-def order_of(*columns: Int[np.ndarray, "row"]) -> Int64[np.ndarray, "row"]:
-    """Return the stable order of rows by ``columns``, the first of them counting most.
-
-    Columns hold no negative numbers; they are packed into one integer where 63 bits are enough,
-    since one sort is several times faster than one for each column.
-    """
-    sizes = [int(column.max(initial=0)) + 1 for column in columns]
-    if math.prod(sizes) >= 2**63:
-        return np.lexsort(columns[::-1])
-    packed = columns[0].astype(np.int64)
-    for column, size in zip(columns[1:], sizes[1:], strict=True):
-        packed *= size
-        packed += column
-    return np.argsort(packed, kind="stable")
-
-
-def repeats(*columns: Int[np.ndarray, "row"]) -> Bool[np.ndarray, "row"]:
-    """Return where a row is the same as the one before it."""
-    same = np.zeros(len(columns[0]), bool)
-    same[1:] = np.logical_and.reduce([column[1:] == column[:-1] for column in columns])
-    return same
-
-
-def indptr_of(rows: Int[np.ndarray, "item"], size: int) -> Int64[np.ndarray, "boundary"]:
-    """Return where each row begins among items that are sorted by row."""
-    indptr = np.zeros(size + 1, np.int64)
-    np.cumsum(np.bincount(rows, minlength=size), out=indptr[1:])
-    return indptr
-
-
-def adjacency(
-    heads: Int32[np.ndarray, "triple"],
-    relations: Int32[np.ndarray, "triple"],
-    tails: Int32[np.ndarray, "triple"],
-    num_entities: int,
-    num_relations: int,
-) -> Arrays:
-    """Return both compressed adjacencies of triples that are in canonical order."""
-    degree = np.bincount(heads, minlength=num_entities) + np.bincount(tails, minlength=num_entities)
-    owner = np.concatenate([heads, tails])
-    neighbour = np.concatenate([tails, heads])
-    # Out before in, within a relation: twice its row, plus one for the inverse.
-    step = np.concatenate([relations * np.int64(2), relations * np.int64(2) + 1])
-    order = order_of(owner, degree[neighbour], step, neighbour)
-    step = step[order]
-    return {
-        "out_indptr": indptr_of(heads, num_entities),
-        "neighbour_indptr": indptr_of(owner, num_entities),
-        "neighbour_entity": neighbour[order].astype(np.int32),
-        "neighbour_relation": (step // 2 + step % 2 * num_relations).astype(np.int32),
-        "degree": degree.astype(np.int32),
-    }
-
-
-def triple_arrays(
-    heads: Int[np.ndarray, "given"],
-    relations: Int[np.ndarray, "given"],
-    tails: Int[np.ndarray, "given"],
-    num_entities: int,
-    num_relations: int,
-    *ties: Int[np.ndarray, "given"],
-) -> tuple[Arrays, Int64[np.ndarray, "triple"]]:
-    """Return the arrays of triples in canonical order, and which of the given triples they are.
-
-    Of equal triples the one with the lowest ``ties`` stays.
-    """
-    kept = order_of(heads, relations, tails, *ties)
-    heads, relations, tails = heads[kept], relations[kept], tails[kept]
-    new = ~repeats(heads, relations, tails)
-    heads, relations, tails = (column[new].astype(np.int32) for column in (heads, relations, tails))
-    arrays = {"heads": heads, "relations": relations, "tails": tails}
-    return arrays | adjacency(heads, relations, tails, num_entities, num_relations), kept[new]
 
 
 def table_arrays(name: str, table: StringTable) -> Arrays:
@@ -111,8 +38,8 @@ class _Codes(defaultdict[str, int]):
     def __init__(self) -> None:
         super().__init__(itertools.count().__next__)
 
-    def encode(self, column: Sequence[str]) -> Int64[np.ndarray, "row"]:
-        return np.fromiter(map(self.__getitem__, column), np.int64, len(column))
+    def encode(self, column: Iterable[str]) -> Int64[np.ndarray, "row"]:
+        return np.fromiter(map(self.__getitem__, column), np.int64)
 
     def by_key(self) -> tuple[list[str], Int64[np.ndarray, "code"]]:
         """Return the strings in order, and the row of each code."""
@@ -130,8 +57,8 @@ class GraphBuilder:
         self._relations = _Codes()
         self._records: dict[int, EntityRecord] = {}
         self._relation_labels: dict[str, str] = {}
-        self._triples: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        self._edge_columns: dict[str, list[Any]] = {}
+        self._triples: list[Int[np.ndarray, "3 triple"]] = []
+        self._edge_columns: dict[str, EdgeColumn] = {}
         self._num_given = 0
 
     @property
@@ -162,21 +89,55 @@ class GraphBuilder:
         heads: Sequence[str],
         relations: Sequence[str],
         tails: Sequence[str],
-        edge_attributes: Mapping[str, Sequence[Any]] | None = None,
+        edge_attributes: Mapping[str, EdgeValues] | None = None,
     ) -> None:
         """Add triples as three columns of keys, with columns of attributes of theirs."""
-        given = edge_attributes or {}
-        for name, values in {"relations": relations, "tails": tails, **given}.items():
-            if len(values) != len(heads):
-                raise ValueError(f"{len(heads):,} heads, but {name!r} has {len(values):,} values.")
-        encode = self._entities.encode, self._relations.encode, self._entities.encode
-        columns = (heads, relations, tails)
-        coded = [code(column) for code, column in zip(encode, columns, strict=True)]
-        self._triples.append((coded[0], coded[1], coded[2]))
+        _check_lengths(len(heads), {"relations": relations, "tails": tails})
+        codes = np.empty((3, len(heads)), np.int32)
+        encoders = self._entities.encode, self._relations.encode, self._entities.encode
+        for place, column in enumerate((heads, relations, tails)):
+            codes[place] = encoders[place](column)
+        self._add(codes, edge_attributes or {})
+
+    def add_coded_triples(
+        self,
+        entities: Iterable[str],
+        relations: Iterable[str],
+        triples: Int[np.ndarray, "3 triple"],
+        edge_attributes: Mapping[str, EdgeValues] | None = None,
+    ) -> None:
+        """Add triples as numbers: the places of their keys in two lists, each key once in each.
+
+        Args:
+            entities: Keys of the heads and the tails; all of them come into the graph.
+            relations: Keys of the relations; likewise.
+            triples: Places of the heads, of the relations and of the tails.
+            edge_attributes: By name, one value for each triple.
+        """
+        rows, names = self._entities.encode(entities), self._relations.encode(relations)
+        codes = np.empty(triples.shape, np.int32)
+        for place, known in enumerate((rows, names, rows)):
+            codes[place] = known[triples[place]]
+        self._add(codes, edge_attributes or {})
+
+    def add_edge_attribute(self, name: str, values: EdgeValues) -> None:
+        """Add an attribute of all triples given so far, in the order in which they were given."""
+        _check_lengths(self._num_given, {name: values})
+        self._edge_columns[name] = EdgeColumn(0)
+        self._edge_columns[name].add(values)
+
+    def _add(self, codes: Int[np.ndarray, "3 triple"], given: Mapping[str, EdgeValues]) -> None:
+        count = codes.shape[1]
+        _check_lengths(count, given)
+        self._triples.append(codes)
         for name in {**self._edge_columns, **given}:
-            column = self._edge_columns.setdefault(name, [None] * self._num_given)
-            column.extend(map(plain, given[name]) if name in given else [None] * len(heads))
-        self._num_given += len(heads)
+            if name not in self._edge_columns:
+                self._edge_columns[name] = EdgeColumn(self._num_given)
+            if name in given:
+                self._edge_columns[name].add(given[name])
+            else:
+                self._edge_columns[name].skip(count)
+        self._num_given += count
 
     def build(self) -> tuple[Arrays, list[str]]:
         """Return the arrays, and the names of the edge attributes in the order of their files."""
@@ -185,55 +146,62 @@ class GraphBuilder:
         keys, rows = self._entities.by_key()
         relations, relation_rows = self._relations.by_key()
         arrays = self._entity_arrays(keys, rows) | self._relation_arrays(relations)
-        heads, types, tails = (
-            (
-                np.concatenate([np.empty(0, np.int64), *parts])
-                for parts in zip(*self._triples, strict=True)
-            )
-            if self._triples
-            else (np.empty(0, np.int64),) * 3
+        sizes = len(keys), len(relations)
+        heads, tails = self._column(0, rows), self._column(2, rows)
+        types = self._column(1, relation_rows)
+        if not self._edge_columns:
+            distinct = distinct_triples((heads, types, tails), *sizes)
+            return arrays | triple_arrays(distinct, *sizes), []
+        names = sorted(self._edge_columns)
+        columns = [self._edge_values(name) for name in names]
+        kept = kept_triples(
+            heads, types, tails, lambda rows: [tie_rank(taken(c, rows)) for c in columns]
         )
-        columns = {name: _column(self._edge_columns[name]) for name in sorted(self._edge_columns)}
-        triples, kept = triple_arrays(
-            rows[heads],
-            relation_rows[types],
-            rows[tails],
-            len(keys),
-            len(relations),
-            *(_tie_rank(column) for column in columns.values()),
-        )
-        for place, column in enumerate(columns.values()):
+        for place, column in enumerate(columns):
             arrays |= edge_arrays(place, column, kept)
-        return arrays | triples, list(columns)
+        return arrays | triple_arrays((heads[kept], types[kept], tails[kept]), *sizes), names
+
+    def _column(self, place: int, rows: Int64[np.ndarray, "code"]) -> Int[np.ndarray, "given"]:
+        """Return the heads, relations or tails of all triples as rows."""
+        column = np.empty(self._num_given, np.int32)
+        start = 0
+        for part in self._triples:
+            end = start + part.shape[1]
+            column[start:end] = rows[part[place]]
+            start = end
+        return column
+
+    def _edge_values(self, name: str) -> Values | StringTable:
+        try:
+            return self._edge_columns[name].finish()
+        except ValueError as error:
+            raise ValueError(f"The edge attribute {name!r}: {error}") from None
 
     def _entity_arrays(self, keys: list[str], rows: Int64[np.ndarray, "code"]) -> Arrays:
-        records = [EntityRecord(key) for key in keys]
-        for code, record in self._records.items():
-            records[rows[code]] = record
-        labels = [record.label for record in records]
+        places = rows[np.fromiter(self._records, np.int64, len(self._records))]
+        records = [*self._records.values()]
+        known = [(int(places[i]), records[i]) for i in np.argsort(places).tolist()]
+        labels, descriptions, attributes = ([""] * len(keys) for _ in range(3))
+        for row, record in known:
+            labels[row] = record.label
+            descriptions[row] = record.description
+            attributes[row] = as_json(record.attributes)
         labelled = np.fromiter(map(bool, labels), bool, len(labels))
-        _warn_of_missing_labels(keys, labelled)
         names = [label or local_name(key) for label, key in zip(labels, keys, strict=True)]
-        types = [sorted({*filter(None, record.types)}) for record in records]
-        type_names = sorted({*itertools.chain.from_iterable(types)})
-        number = {name: place for place, name in enumerate(type_names)}
-        aliases = [
-            sorted({*filter(None, record.aliases)} - {name})
-            for record, name in zip(records, names, strict=True)
-        ]
+        _warn_of_missing_labels(keys, names, labelled)
+        aliases = {
+            row: sorted({*filter(None, record.aliases)} - {names[row]}) for row, record in known
+        }
+        arrays: Arrays = {"labelled": labelled, **_types(known, len(keys))}
+        arrays |= _nested("aliases", aliases, keys)
         texts = {
             "keys": keys,
             "labels": names,
-            "descriptions": [record.description for record in records],
-            "attributes": [as_json(record.attributes) for record in records],
+            "descriptions": descriptions,
+            "attributes": attributes,
         }
-        arrays: Arrays = {"labelled": labelled}
         for name, strings in texts.items():
             arrays |= table_arrays(name, _table(strings, lambda row: f"entity {keys[row]!r}"))
-        arrays |= table_arrays("type_names", _table(type_names, lambda row: "a type"))
-        arrays |= _nested("aliases", aliases, keys)
-        arrays["types.indptr"] = _indptr(types)
-        arrays["types.ids"] = np.array([number[t] for row in types for t in row], np.int32)
         return arrays
 
     def _relation_arrays(self, keys: list[str]) -> Arrays:
@@ -246,14 +214,18 @@ class GraphBuilder:
 
 
 def edge_arrays(
-    place: int,
-    column: Shaped[np.ndarray, "given"] | StringTable,
-    kept: Int[np.ndarray, "triple"],
+    place: int, column: Values | StringTable, kept: Int[np.ndarray, "triple"]
 ) -> Arrays:
     """Return the arrays of an edge attribute for the triples that are kept."""
-    if isinstance(column, StringTable):
-        return table_arrays(f"edge{place}", column.take(kept))
-    return {f"edge{place}": column[kept]}
+    values = taken(column, kept)
+    name = f"edge{place}"
+    return table_arrays(name, values) if isinstance(values, StringTable) else {name: values}
+
+
+def _check_lengths(count: int, columns: Mapping[str, EdgeValues]) -> None:
+    for name, values in columns.items():
+        if len(values) != count:
+            raise ValueError(f"{count:,} heads, but {name!r} has {len(values):,} values.")
 
 
 def _check_key(key: object, what: str) -> None:
@@ -290,52 +262,45 @@ def _table(strings: list[str], owner: Callable[[int], str]) -> StringTable:
         ) from None
 
 
-def _indptr(lists: Sequence[Sequence[Any]]) -> Int64[np.ndarray, "boundary"]:
-    indptr = np.zeros(len(lists) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, lists), np.int64, len(lists)), out=indptr[1:])
-    return indptr
+def _types(known: Sequence[tuple[int, EntityRecord]], num_entities: int) -> Arrays:
+    """Return the types of the entities that have a record, in the order of their rows."""
+    types = [(row, sorted({*filter(None, record.types)})) for row, record in known]
+    names = sorted({*itertools.chain.from_iterable(row_types for _, row_types in types)})
+    number = {name: place for place, name in enumerate(names)}
+    counts = np.zeros(num_entities, np.int64)
+    for row, row_types in types:
+        counts[row] = len(row_types)
+    return {
+        **table_arrays("type_names", _table(names, lambda row: "a type")),
+        "types.indptr": boundaries(counts),
+        "types.ids": np.array([number[name] for _, found in types for name in found], np.int32),
+    }
 
 
-def _nested(name: str, lists: Sequence[Sequence[str]], keys: Sequence[str]) -> Arrays:
-    indptr = _indptr(lists)
+def _nested(name: str, lists: Mapping[int, Sequence[str]], keys: Sequence[str]) -> Arrays:
+    """Return lists of strings by row; rows come in order, and those without a list are empty."""
+    counts = np.zeros(len(keys), np.int64)
+    for row, strings in lists.items():
+        counts[row] = len(strings)
+    indptr = boundaries(counts)
 
     def owner(row: int) -> str:
         return f"entity {keys[int(np.searchsorted(indptr, row, 'right')) - 1]!r}"
 
-    table = _table([string for row in lists for string in row], owner)
+    table = _table([*itertools.chain.from_iterable(lists.values())], owner)
     return {f"{name}.indptr": indptr, **table_arrays(name, table)}
 
 
-def _column(values: list[Any]) -> Shaped[np.ndarray, "given"] | StringTable:
-    """Return an edge attribute as narrow as it goes: bool, int64, float64 with NaN, or strings."""
-    kinds = {type(value) for value in values}
-    if kinds == {bool}:
-        return np.array(values, bool)
-    if kinds == {int} and all(-(2**63) <= value < 2**63 for value in values):
-        return np.array(values, np.int64)
-    if kinds <= {int, float, type(None)} and kinds != {type(None)}:
-        return np.array([math.nan if value is None else value for value in values], np.float64)
-    texts = ["" if v is None else v if isinstance(v, str) else json.dumps(v) for v in values]
-    return _table(texts, lambda row: f"the attributes of triple {row}")
-
-
-def _tie_rank(column: Shaped[np.ndarray, "given"] | StringTable) -> Int64[np.ndarray, "given"]:
-    """Rank values from low to high, missing ones last."""
-    if isinstance(column, StringTable):
-        texts = list(column)
-        rank = {text: place for place, text in enumerate(sorted({*texts} - {""}))}
-        return np.array([rank.get(text, len(rank)) for text in texts], np.int64)
-    return np.unique(column, return_inverse=True)[1].astype(np.int64)
-
-
-def _warn_of_missing_labels(keys: list[str], labelled: Shaped[np.ndarray, "entity"]) -> None:
+def _warn_of_missing_labels(
+    keys: list[str], names: list[str], labelled: Bool[np.ndarray, "entity"]
+) -> None:
     """Warn once where local names stand in, or where some have labels and others do not."""
-    missing = [keys[row] for row in np.flatnonzero(~labelled) if not keys[row].startswith("_:")]
-    if not missing or not (labelled.any() or any(local_name(key) != key for key in missing)):
+    missing = [row for row in np.flatnonzero(~labelled).tolist() if not keys[row].startswith("_:")]
+    if not missing or not (labelled.any() or any(names[row] != keys[row] for row in missing)):
         return
     warnings.warn(
-        f"{len(missing):,} of {len(keys):,} entities have no label, such as {missing[0]!r}; their "
-        "local names stand in. If the source has labels, name their predicate or column, and "
+        f"{len(missing):,} of {len(keys):,} entities have no label, such as {keys[missing[0]]!r}; "
+        "their local names stand in. If the source has labels, name their predicate or column, and "
         "their language, in a GraphSchema.",
         UserWarning,
         stacklevel=5,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from kgfm.graph.build import order_of, repeats
+from kgfm.graph.order import order_of, repeats
 
 _ROUNDS = 6
 

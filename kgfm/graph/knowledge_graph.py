@@ -13,14 +13,9 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from kgfm.graph.arrays import GraphArrays
-from kgfm.graph.build import (
-    Arrays,
-    GraphBuilder,
-    edge_arrays,
-    in_chunks,
-    triple_arrays,
-)
+from kgfm.graph.build import GraphBuilder, edge_arrays, in_chunks
 from kgfm.graph.control import shuffled_tails
+from kgfm.graph.order import Arrays, kept_triples, triple_arrays
 from kgfm.graph.records import EntityRecord, as_text
 from kgfm.graph.schema import GraphSchema, as_words
 from kgfm.graph.snapshot import (
@@ -320,7 +315,9 @@ class KnowledgeGraph(GraphArrays):
         how: Mapping[str, Any],
     ) -> KnowledgeGraph:
         """Return a graph of other triples; ``origin`` is where each finds its edge attributes."""
-        triples, kept = triple_arrays(heads, relations, tails, len(self), self.num_relations)
+        kept = kept_triples(heads, relations, tails)
+        columns = (heads[kept], relations[kept], tails[kept])
+        triples = triple_arrays(columns, len(self), self.num_relations)
         arrays = {
             name: array
             for name, array in self._all_arrays().items()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from kgfm.graph.build import Arrays
+from kgfm.graph.order import Arrays
 from kgfm.storage import DamagedFileError, file_path, read_manifest, write_folder
 
 KIND, FORMAT = "graph", 1

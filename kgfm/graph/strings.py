@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from jaxtyping import Int, Int64, UInt8
 
+_CHUNK, _BYTES = 1 << 16, 1 << 22
+
 
 class StringTable(Sequence[str]):
     """An immutable list of strings: UTF-8 bytes, and where each string begins.
@@ -30,18 +32,25 @@ class StringTable(Sequence[str]):
         Raises:
             ValueError: A string holds a lone surrogate, which UTF-8 cannot hold.
         """
-        strings = list(strings)
-        try:
-            encoded = [string.encode() for string in strings]
-        except UnicodeEncodeError as error:
-            row = next(i for i, string in enumerate(strings) if has_surrogate(string))
-            raise ValueError(
-                f"String {row}, {error.object[:80]!r}, holds a lone surrogate at character "
-                f"{error.start}, which UTF-8 cannot hold; replace or remove it."
-            ) from None
-        offsets = np.zeros(len(encoded) + 1, np.int64)
-        np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), out=offsets[1:])
-        return cls(offsets, np.frombuffer(b"".join(encoded), np.uint8))
+        strings = strings if isinstance(strings, list) else list(strings)
+        offsets = np.zeros(len(strings) + 1, np.int64)
+        parts = []
+        for start in range(0, len(strings), _CHUNK):
+            chunk = strings[start : start + _CHUNK]
+            try:
+                joined = "".join(chunk)
+                encoded = joined.encode()
+            except UnicodeEncodeError as error:
+                row, first = next((i, s) for i, s in enumerate(chunk, start) if has_surrogate(s))
+                raise ValueError(
+                    f"String {row}, {first[:80]!r}, holds a lone surrogate, "
+                    "which UTF-8 cannot hold; replace or remove it."
+                ) from error
+            ascii = len(encoded) == len(joined)
+            lengths = map(len, chunk if ascii else map(str.encode, chunk))
+            offsets[start + 1 : start + len(chunk) + 1] = np.fromiter(lengths, np.int64, len(chunk))
+            parts.append(encoded)
+        return cls(np.cumsum(offsets, out=offsets), np.frombuffer(b"".join(parts), np.uint8))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -85,11 +94,21 @@ class StringTable(Sequence[str]):
 
     def take(self, rows: Int[np.ndarray, "row"]) -> StringTable:
         """Return a table of the strings at ``rows``, in that order."""
-        lengths = np.diff(self.offsets)[rows]
-        offsets = np.zeros(len(lengths) + 1, np.int64)
-        np.cumsum(lengths, out=offsets[1:])
-        shift = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
-        return StringTable(offsets, self.bytes[shift + np.arange(offsets[-1])])
+        starts = self.offsets[:-1][rows]
+        offsets = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum(self.offsets[1:][rows] - starts, out=offsets[1:])
+        bytes = np.empty(offsets[-1], np.uint8)
+        first = 0
+        while first < len(rows):  # an index for each byte would take eight times the bytes
+            last = int(np.searchsorted(offsets, offsets[first] + _BYTES, "right")) - 1
+            last = min(max(last, first + 1), len(rows))
+            place = slice(int(offsets[first]), int(offsets[last]))
+            lengths = np.diff(offsets[first : last + 1])
+            shift = np.repeat(starts[first:last] - offsets[first:last], lengths)
+            shift += np.arange(place.start, place.stop)
+            bytes[place] = self.bytes[shift]
+            first = last
+        return StringTable(offsets, bytes)
 
 
 def has_surrogate(string: str) -> bool:

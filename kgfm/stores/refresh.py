@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from kgfm.graph import EntityRecord, GraphBuilder, GraphSchema, KnowledgeGraph
-from kgfm.graph.build import order_of, repeats
+from kgfm.graph.order import order_of, repeats
 from kgfm.stores import STORES, store_for
 
 Update = Callable[..., KnowledgeGraph]

@@ -1,0 +1,146 @@
+"""Attributes of triples as columns that stay small while they are collected."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Int, Int64, Shaped
+
+from kgfm.graph.records import plain
+from kgfm.graph.strings import StringTable
+
+Values = Shaped[np.ndarray, "given"]
+
+
+class Coded(NamedTuple):
+    """A column as its distinct values and, for each row, the place of its value; -1 for none."""
+
+    values: list[Any]
+    codes: Int[np.ndarray, "row"]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+class EdgeColumn:
+    """One attribute of all triples; portions come in any form and take little room.
+
+    Args:
+        missing: How many triples came before the first that has it.
+    """
+
+    def __init__(self, missing: int) -> None:
+        self._values: list[Any] = []
+        self._place: dict[Hashable, int] = {}
+        self._parts: list[np.ndarray] = []
+        self._is_coded: list[bool] = []
+        self.skip(missing)
+
+    def skip(self, count: int) -> None:
+        """Add rows without a value."""
+        self._append(np.full(count, -1, np.int32), True)
+
+    def add(self, values: Sequence[Any] | np.ndarray | Coded) -> None:
+        """Add a portion: an array of numbers or truth values, a coded column, or values."""
+        if isinstance(values, np.ndarray):
+            numbers = _numbers(values)
+            if numbers is not None:
+                self._append(numbers, False)
+                return
+            values = values.tolist()
+        if isinstance(values, Coded):
+            places = np.array([*map(self._code, map(plain, values.values)), -1], np.int32)
+            self._append(places[values.codes], True)
+        else:
+            coded = map(self._code, map(plain, values))
+            self._append(np.fromiter(coded, np.int32, len(values)), True)
+
+    def finish(self) -> Values | StringTable:
+        """Return the column as narrow as it goes: bool, int64, float64 with NaN, or strings.
+
+        Raises:
+            ValueError: A text holds a lone surrogate.
+        """
+        kinds = {kind for part, coded in self._all() for kind in self._kinds(part, coded)}
+        if kinds == {bool}:
+            return self._as(np.bool_)
+        if kinds == {int} and all(-(2**63) <= value < 2**63 for value in self._values):
+            return self._as(np.int64)
+        if kinds <= {int, float, type(None)} and kinds != {type(None)}:
+            return self._as(np.float64)
+        return self._texts()
+
+    def _append(self, part: np.ndarray, coded: bool) -> None:
+        if len(part):
+            self._parts.append(part)
+            self._is_coded.append(coded)
+
+    def _all(self) -> Sequence[tuple[np.ndarray, bool]]:
+        return list(zip(self._parts, self._is_coded, strict=True))
+
+    def _code(self, value: Any) -> int:
+        if value is None:
+            return -1
+        if isinstance(value, float):
+            value += 0.0  # minus zero is zero
+        key = (type(value), json.dumps(value) if isinstance(value, list) else value)
+        place = self._place.setdefault(key, len(self._values))
+        if place == len(self._values):
+            self._values.append(value)
+        return place
+
+    def _kinds(self, part: np.ndarray, coded: bool) -> set[type]:
+        if coded:
+            used = np.unique(part).tolist()
+            return {type(None) if place < 0 else type(self._values[place]) for place in used}
+        if part.dtype != np.float64:
+            return {bool} if part.dtype == np.bool_ else {int}
+        missing = int(np.isnan(part).sum())
+        return {float if missing < len(part) else type(None), type(None) if missing else float}
+
+    def _as(self, dtype: type) -> Values:
+        known: Values = np.array([*self._values, math.nan if dtype is np.float64 else 0], dtype)
+        parts = [known[part] if coded else part.astype(dtype) for part, coded in self._all()]
+        return np.concatenate([np.empty(0, dtype), *parts])
+
+    def _texts(self) -> StringTable:
+        for place, (part, coded) in enumerate(self._all()):
+            if not coded:
+                values, inverse = np.unique(part, return_inverse=True)
+                known = [self._code(plain(value)) for value in values.tolist()]
+                self._parts[place] = np.array(known, np.int32)[inverse]
+        codes = np.concatenate([np.empty(0, np.int32), *self._parts])
+        self._is_coded = [True] * len(self._parts)
+        texts = [value if isinstance(value, str) else json.dumps(value) for value in self._values]
+        return StringTable.from_strings([*texts, ""]).take(codes)
+
+
+def _numbers(values: np.ndarray) -> Values | None:
+    """Return an array that can stay as it is: bool, int64, or float64 without infinity."""
+    if values.dtype == np.bool_:
+        return values
+    if values.dtype.kind in "iu" and (values.dtype.kind == "i" or values.max(initial=0) < 2**63):
+        return values.astype(np.int64)
+    if values.dtype.kind == "f" and not np.isinf(values).any():
+        return values.astype(np.float64) + 0.0  # minus zero is zero
+    return None
+
+
+def tie_rank(column: Values | StringTable) -> Int64[np.ndarray, "given"]:
+    """Rank values from low to high, missing ones last."""
+    if isinstance(column, StringTable):
+        texts = list(column)
+        rank = {text: place for place, text in enumerate(sorted({*texts} - {""}))}
+        return np.array([rank.get(text, len(rank)) for text in texts], np.int64)
+    return np.unique(column, return_inverse=True)[1].astype(np.int64)
+
+
+def taken(
+    column: Values | StringTable, rows: Int[np.ndarray, "row"]
+) -> Shaped[np.ndarray, "row"] | StringTable:
+    """Return a column at some rows."""
+    return column.take(rows) if isinstance(column, StringTable) else column[rows]
