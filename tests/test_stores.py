@@ -116,7 +116,10 @@ def test_the_same_graph_from_every_store_is_the_same_snapshot(
     rdf.serialize(folder / "graph.nt", format="nt", encoding="utf-8")
     table = [{**e, "alias": "|".join(e["alias"]), "type": "|".join(e["type"])} for e in entities]
     for name, rows in {
-        "entities.csv": [list(table[0]), *([fields[name] for name in table[0]] for fields in table)],
+        "entities.csv": [
+            list(table[0]),
+            *([fields[name] for name in table[0]] for fields in table),
+        ],
         "triples.csv": [("head", "relation", "tail"), *triples],
     }.items():
         with (folder / name).open("w", encoding="utf-8", newline="") as file:

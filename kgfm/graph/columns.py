@@ -13,6 +13,7 @@ from jaxtyping import Int, Int64, Shaped
 from kgfm.graph.records import plain
 from kgfm.graph.strings import StringTable
 
+_MOST = 2**1000  # what a float holds
 Values = Shaped[np.ndarray, "given"]
 
 
@@ -87,6 +88,8 @@ class EdgeColumn:
             return -1
         if isinstance(value, float):
             value += 0.0  # minus zero is zero
+        elif isinstance(value, int) and abs(value) > _MOST:
+            value = str(value)
         key = (type(value), json.dumps(value) if isinstance(value, list) else value)
         place = self._place.setdefault(key, len(self._values))
         if place == len(self._values):
