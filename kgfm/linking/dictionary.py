@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from kgfm.graph import KnowledgeGraph
-from kgfm.graph.build import indptr_of, order_of, repeats
+from kgfm.graph.order import indptr_of, order_of, repeats
 from kgfm.linking.alias_tokens import alias_tokens
 from kgfm.linking.fold import tokens
 from kgfm.linking.guard import FREE, PUNCTUATION, STOP_WORD, common_tokens, guards, means_the_name
