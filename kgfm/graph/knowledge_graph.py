@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Int64
@@ -29,6 +29,10 @@ from kgfm.graph.snapshot import (
 from kgfm.graph.strings import StringTable
 from kgfm.registry import nearest
 from kgfm.storage import DamagedFileError
+
+if TYPE_CHECKING:
+    from networkx import MultiDiGraph
+    from torch_geometric.data import Data, HeteroData
 
 
 class KnowledgeGraph(GraphArrays):
@@ -90,6 +94,16 @@ class KnowledgeGraph(GraphArrays):
         from kgfm.stores.neo4j import write
 
         write(self, uri, **options)
+
+    @classmethod
+    def from_pyg(cls, data: Any, **options: Any) -> KnowledgeGraph:
+        """Take over a PyTorch Geometric ``Data`` or ``HeteroData`` (:func:`kgfm.stores.pyg.read`).
+
+        What :meth:`to_pyg` returned gives the same snapshot back.
+        """
+        from kgfm.stores import pyg
+
+        return pyg.read(data, **options)
 
     @classmethod
     def from_records(
@@ -157,6 +171,36 @@ class KnowledgeGraph(GraphArrays):
             "source": dict(source),
         }
         return cls(arrays, manifest)
+
+    # -- doors out ------------------------------------------------------------------------------
+
+    def to_networkx(self) -> MultiDiGraph:
+        """Return the graph as a NetworkX ``MultiDiGraph`` (:func:`kgfm.stores.networkx.write`)."""
+        from kgfm.stores import networkx
+
+        return networkx.write(self)
+
+    def to_pyg(
+        self, *, hetero: bool = False, vectors: Any = None, names: bool = True
+    ) -> Data | HeteroData:
+        """Return the graph as PyTorch Geometric has it: ``Data``, or ``HeteroData`` by type.
+
+        See :func:`kgfm.stores.pyg.write` and :func:`kgfm.stores.pyg.write_hetero`.
+        """
+        from kgfm.stores import pyg
+
+        write = pyg.write_hetero if hetero else pyg.write
+        return write(self, vectors=vectors, names=names)
+
+    def to_tables(self, folder: str | Path, format: str = "tsv") -> Path:
+        """Write triples, entities and relations as TSV, CSV or Parquet, and return the folder.
+
+        ``from_layout("tables", folder)`` reads the same graph back
+        (:func:`kgfm.stores.layouts.tables_write.write`).
+        """
+        from kgfm.stores.layouts import tables_write
+
+        return tables_write.write(self, folder, format)
 
     # -- on disk --------------------------------------------------------------------------------
 

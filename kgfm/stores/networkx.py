@@ -1,20 +1,28 @@
-"""Graphs from NetworkX."""
+"""Graphs from NetworkX, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from kgfm.graph import GraphBuilder, GraphSchema, KnowledgeGraph
 from kgfm.graph.build import in_chunks
-from kgfm.stores.records import RecordMaker
+from kgfm.stores.records import ROLES, RecordMaker, edge_values, record_of, relation_labels
+
+if TYPE_CHECKING:
+    from networkx import MultiDiGraph
+
+NOTES = "kgfm"
+"""Under this name a graph from :func:`write` says which attribute is what."""
 
 
 def read(
     graph: Any,
     *,
     schema: GraphSchema | None = None,
-    relation: str = "relation",
+    relation: str | None = None,
     default_relation: str | None = None,
     relations: Mapping[str, str] | None = None,
     source: Mapping[str, Any] | None = None,
@@ -24,13 +32,13 @@ def read(
     A node is an entity whose key is the node as text; of its attributes the schema takes label,
     alias, description and type, the others stay attributes. An edge is a triple, and its other
     attributes become edge attributes. An edge without direction gives one triple, from the
-    smaller key to the larger.
+    smaller key to the larger. A graph from :func:`write` says itself what its attributes are.
 
     Args:
         graph: A ``Graph``, ``DiGraph``, ``MultiGraph`` or ``MultiDiGraph``.
         schema: Names of the attributes; see :class:`~kgfm.graph.GraphSchema`.
-        relation: The edge attribute that names the relation. In a multigraph an edge's key does
-            so where the attribute is missing, if it is a string.
+        relation: The edge attribute that names the relation, ``"relation"`` unless told otherwise.
+            In a multigraph an edge's key does so where the attribute is missing, if it is a string.
         default_relation: The relation of edges that name none.
         relations: Labels of the relations by key.
         source: What to remember of where the graph comes from.
@@ -38,6 +46,12 @@ def read(
     Raises:
         ValueError: An edge names no relation, or two nodes are the same as text.
     """
+    notes = graph.graph.get(NOTES) or {}
+    if schema is None and "schema" in notes:
+        named: dict[str, Any] = {role: (name,) for role, name in notes["schema"].items()}
+        schema = GraphSchema(**named)
+    relation = relation or notes.get("relation", "relation")
+    relations = {**notes.get("relations", {}), **(relations or {})}
     builder = GraphBuilder()
     make = RecordMaker(schema or GraphSchema())
     seen: dict[str, Any] = {}
@@ -49,7 +63,7 @@ def read(
             )
         seen[key] = node
         builder.add_entity(make(key, fields))
-    for key, label in (relations or {}).items():
+    for key, label in relations.items():
         builder.add_relation(key, label)
     for chunk in in_chunks(_edges(graph, relation, default_relation)):
         heads, names, tails, fields = zip(*chunk, strict=True)
@@ -78,3 +92,65 @@ def _edges(
         ends = (str(head), str(tail))
         first, last = ends if graph.is_directed() else sorted(ends)
         yield first, str(name), last, fields
+
+
+def write(graph: KnowledgeGraph) -> MultiDiGraph:
+    """Return a graph as NetworkX holds it; :func:`read` gives the same snapshot back.
+
+    A node is an entity's key, with ``label``, ``alias``, ``description``, ``type`` and its
+    attributes, as far as there are such. An edge's key is that of the relation, which is also its
+    attribute ``relation``. Where an attribute of the graph's own has one of these names, the name
+    here gets an underscore behind it; ``graph.graph["kgfm"]`` says so. A relation that no triple
+    has, as after :meth:`~kgfm.graph.KnowledgeGraph.select`, is left out.
+    """
+    import networkx
+
+    records = [record_of(graph, row) for row in range(len(graph))]
+    names = _free_names(ROLES, {name for record in records for name in record.attributes})
+    relation = _free_names(("relation",), graph.edge_attributes)["relation"]
+    made = networkx.MultiDiGraph()
+    made.graph[NOTES] = {
+        "schema": names,
+        "relation": relation,
+        "relations": dict(relation_labels(graph)),
+    }
+    for record in records:
+        known = {
+            "label": record.label,
+            "alias": [*record.aliases],
+            "description": record.description,
+            "type": [*record.types],
+        }
+        fields = {names[role]: value for role, value in known.items() if value}
+        made.add_nodes_from([(record.key, {**fields, **record.attributes})])
+    for edge in _written_edges(graph, [record.key for record in records], relation):
+        made.add_edges_from([edge])
+    return made
+
+
+def _free_names(wanted: Collection[str], taken: Collection[str]) -> dict[str, str]:
+    """Return a name for each that is wanted which is not taken, whatever the case."""
+    folded = {name.casefold() for name in taken}
+    names = {}
+    for name in wanted:
+        free = name
+        while free.casefold() in folded:
+            free += "_"
+        names[name] = free
+    return names
+
+
+def _written_edges(
+    graph: KnowledgeGraph, keys: list[str], relation: str
+) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    relations = list(graph.relation_keys)
+    for rows in in_chunks(range(graph.num_triples)):
+        columns = edge_values(graph, np.array(rows))
+        ends = (graph.heads[rows], graph.tails[rows], graph.relations[rows])
+        for place, (head, tail, kind) in enumerate(
+            zip(*(end.tolist() for end in ends), strict=True)
+        ):
+            values = {name: column[place] for name, column in columns.items()}
+            fields = {name: value for name, value in values.items() if value is not None}
+            name = relations[kind]
+            yield keys[head], keys[tail], name, {relation: name, **fields}

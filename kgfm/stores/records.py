@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from kgfm.graph import EntityRecord, GraphSchema
+import numpy as np
+
+from kgfm.graph import EntityRecord, GraphSchema, KnowledgeGraph
 from kgfm.graph.records import plain
 
 ROLES = ("label", "alias", "description", "type")
@@ -52,8 +54,41 @@ class RecordMaker:
         )
 
     def _texts(self, value: Any, role: str) -> Iterable[str]:
+        several = isinstance(value, (list, tuple, set, frozenset))
         value = plain(value)
-        if isinstance(value, str) and role in ("alias", "type"):
+        if isinstance(value, str) and role in ("alias", "type") and not several:
             value = [part.strip() for part in value.split(self._separator)]
         values = value if isinstance(value, list) else [value]
         return [str(one) for one in values if one is not None and one != ""]
+
+
+def record_of(graph: KnowledgeGraph, row: int) -> EntityRecord:
+    """Return what a graph knows about an entity, as a store would give it."""
+    label = graph.labels[row]
+    names = graph.names(row)
+    return EntityRecord(
+        graph.keys[row],
+        label if graph.labelled[row] else "",
+        names[1:] if label else names,
+        graph.descriptions[row],
+        graph.types(row),
+        graph.attributes(row),
+    )
+
+
+def edge_values(graph: KnowledgeGraph, rows: Sequence[int] | np.ndarray) -> dict[str, list[Any]]:
+    """Return the edge attributes of some triples by name; ``None`` where there is no value."""
+    return {
+        name: [plain(value) for value in column[rows].tolist()]
+        if isinstance(column, np.ndarray)
+        else [column[int(row)] or None for row in rows]
+        for name, column in graph.edge_attributes.items()
+    }
+
+
+def relation_labels(graph: KnowledgeGraph) -> Iterator[tuple[str, str]]:
+    """Yield key and label of each relation that the source gave a label."""
+    labelled = graph.relation_labelled.tolist()
+    for key, label, given in zip(graph.relation_keys, graph.relation_labels, labelled, strict=True):
+        if given:
+            yield key, label

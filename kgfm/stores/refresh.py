@@ -29,6 +29,7 @@ import numpy as np
 from kgfm.graph import EntityRecord, GraphBuilder, GraphSchema, KnowledgeGraph
 from kgfm.graph.order import order_of, repeats
 from kgfm.stores import STORES, store_for
+from kgfm.stores.records import edge_values, record_of, relation_labels
 
 Update = Callable[..., KnowledgeGraph]
 
@@ -81,14 +82,13 @@ class Changes:
         builder.add_triples(starts, names, ends, self.edge_attributes)
         for row in np.flatnonzero(~gone).tolist():
             if keys[row] not in records:
-                record = _record(old, row, keys[row])
+                record = record_of(old, row)
                 if self.keep_bare or not _is_bare(record):
                     builder.add_entity(record)
         for record in records.values():
             builder.add_entity(record)
-        for row, key in enumerate(old.relation_keys):
-            if old.relation_labelled[row]:
-                builder.add_relation(key, old.relation_labels[row])
+        for key, label in relation_labels(old):
+            builder.add_relation(key, label)
         for key, label in self.relations.items():
             builder.add_relation(key, label)
         return KnowledgeGraph.from_builder(builder, source)
@@ -207,36 +207,16 @@ def _is_bare(record: EntityRecord) -> bool:
     return not any(known)
 
 
-def _record(graph: KnowledgeGraph, row: int, key: str) -> EntityRecord:
-    """Return what a graph knows about an entity, as a store would give it."""
-    label = graph.labels[row] if graph.labelled[row] else ""
-    names = graph.names(row)
-    return EntityRecord(
-        key,
-        label,
-        names[1:] if names and names[0] == graph.labels[row] else names,
-        graph.descriptions[row],
-        graph.types(row),
-        graph.attributes(row),
-    )
-
-
 def _add_kept_triples(
     builder: GraphBuilder, old: KnowledgeGraph, keys: Sequence[str], kept: np.ndarray
 ) -> None:
     relations = list(old.relation_keys)
     for rows in np.array_split(kept, len(kept) // (1 << 16) + 1):
-        attributes = {
-            name: [value or None for value in map(column.__getitem__, rows.tolist())]
-            if not isinstance(column, np.ndarray)
-            else column[rows].tolist()
-            for name, column in old.edge_attributes.items()
-        }
         builder.add_triples(
             [keys[row] for row in old.heads[rows].tolist()],
             [relations[row] for row in old.relations[rows].tolist()],
             [keys[row] for row in old.tails[rows].tolist()],
-            attributes,
+            edge_values(old, rows),
         )
 
 

@@ -17,6 +17,7 @@ from kgfm.registry import nearest
 from kgfm.stores.layouts.conceptnet import conceptnet
 from kgfm.stores.layouts.files import Folder
 from kgfm.stores.layouts.recommendation import kgat, recbole
+from kgfm.stores.layouts.tables import tables
 from kgfm.stores.layouts.triples import cn100k, codex, fb15k, metaqa, openke
 
 LAYOUTS: dict[str, Callable[..., None]] = {
@@ -28,6 +29,7 @@ LAYOUTS: dict[str, Callable[..., None]] = {
     "metaqa": metaqa,
     "openke": openke,
     "recbole": recbole,
+    "tables": tables,
 }
 """Readers by name; each fills a builder from a folder."""
 
