@@ -65,9 +65,10 @@ def read(
         builder.add_entity(make(key, fields))
     for key, label in relations.items():
         builder.add_relation(key, label)
+    known = notes.get("edge_attributes", ())  # one that no edge has would get lost else
     for chunk in in_chunks(_edges(graph, relation, default_relation)):
         heads, names, tails, fields = zip(*chunk, strict=True)
-        others = sorted({str(name) for row in fields for name in row} - {relation})
+        others = sorted({*known, *(str(name) for row in fields for name in row)} - {relation})
         columns = {name: [row.get(name) for row in fields] for name in others}
         builder.add_triples(heads, names, tails, columns)
     return KnowledgeGraph.from_builder(builder, source or {"store": "networkx"})
@@ -113,6 +114,7 @@ def write(graph: KnowledgeGraph) -> MultiDiGraph:
         "schema": names,
         "relation": relation,
         "relations": dict(relation_labels(graph)),
+        "edge_attributes": [*graph.edge_attributes],
     }
     for record in records:
         known = {

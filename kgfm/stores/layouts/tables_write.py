@@ -48,11 +48,11 @@ class Column:
     name: str
     role: str
     kind: str = "str"
-    attribute: str = ""
+    attribute: str | None = None
 
     @property
     def of(self) -> str:
-        return self.attribute or self.name
+        return self.name if self.attribute is None else self.attribute
 
 
 @dataclass
@@ -181,7 +181,7 @@ def _attribute_columns(kinds: dict[str, str], taken: set[str]) -> list[Column]:
         while name.casefold() in folded:
             name += "_"
         folded.add(name.casefold())
-        columns.append(Column(name, "attribute", kind, attribute if name != attribute else ""))
+        columns.append(Column(name, "attribute", kind, attribute if name != attribute else None))
     return columns
 
 
@@ -220,7 +220,8 @@ def _write_table(
         "rows": notes.rows,
         "escaped": notes.escaped,
         "columns": [
-            {name: value for name, value in asdict(column).items() if value} for column in columns
+            {name: value for name, value in asdict(column).items() if value is not None}
+            for column in columns
         ],
     }
 
@@ -266,7 +267,7 @@ def _write_text(file: IO[str], notes: TableNotes, format: str, rows: Rows) -> in
     header = [column.name for column in notes.columns]
     count = 0
     if format == "csv":
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(file)  # ends lines by \r\n, and so puts either of them in quotes
         writer.writerow(header)
         for count, row in enumerate(_cells(notes.columns, rows), 1):
             if max(map(len, row)) > _MOST_CHARACTERS:
