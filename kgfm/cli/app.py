@@ -16,7 +16,8 @@ from kgfm.registry import nearest
 COMMANDS = {
     "graph build": "compile RDF, tables or a public layout into a snapshot",
     "graph refresh": "bring a snapshot up to date with a new dump of its source",
-    "graph info": "count what a graph holds",
+    "graph info": "count what a graph holds, and draw its degrees",
+    "graph check": "say what in a graph will hurt linking or training, and how to mend it",
     "link": "find the entities that texts name",
     "train": "train a recipe and save the pipeline",
     "evaluate": "measure a saved pipeline",

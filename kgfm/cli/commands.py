@@ -113,11 +113,31 @@ def graph_info(given: Sequence[str]) -> None:
     parser = _parser("graph info", graph_info.__doc__ or "")
     parser.add_argument("graph", help="A snapshot's folder, or a file of RDF or triples.")
     parser.add_argument("--cache", type=str, default="cache", help="Keeps what is compiled.")
+    parser.add_argument("--plot", type=str | None, help="Draw the degrees into this PNG.")
     _json_option(parser, "the counts")
     options = _parse(parser, given)
-    found = verbs.info(options.graph, cache=options.cache)
+    found = verbs.info(options.graph, cache=options.cache, plot=options.plot)
     say(show.graph_info(found))
     _write(options.json, found)
+
+
+def graph_check(given: Sequence[str]) -> None:
+    """Say what in a graph will hurt linking or training, and how to mend it.
+
+    The exit code is 1 if there is a fault, with which it cannot work well, else 0.
+    """
+    parser = _parser("graph check", graph_check.__doc__ or "")
+    parser.add_argument("graph", help="A snapshot's folder, or a file of RDF or triples.")
+    parser.add_argument("--cache", type=str, default="cache", help="Keeps what is compiled.")
+    _json_option(parser, "the findings")
+    options = _parse(parser, given)
+    found = verbs.check(options.graph, cache=options.cache)
+    say(show.findings(found))
+    from kgfm.linking.check import as_json
+
+    _write(options.json, as_json(found))
+    if any(finding.level == "fault" for finding in found):
+        raise SystemExit(1)
 
 
 def link(given: Sequence[str]) -> None:
@@ -271,6 +291,7 @@ RUN: dict[str, Callable[[Sequence[str]], None]] = {
     "graph build": graph_build,
     "graph refresh": graph_refresh,
     "graph info": graph_info,
+    "graph check": graph_check,
     "link": link,
     "train": train_command,
     "evaluate": evaluate_command,

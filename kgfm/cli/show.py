@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kgfm.graph import KnowledgeGraph
+from kgfm.linking.findings import Finding
 from kgfm.recipes import aligned
 from kgfm.types import NIL, Evidence, Prediction
 
-MOST_RELATIONS = 20
+MOST_LINES = 20
 
 
 def figures(parts: Mapping[str, Mapping[str, float]]) -> str:
@@ -28,26 +29,72 @@ def counts(found: Mapping[str, int]) -> str:
 
 def graph_info(found: Mapping[str, Any]) -> str:
     """Return what a graph holds, in numbers."""
-    counts = ("entities", "relations", "triples")
     shares = {"label": "with_label", "description": "with_description", "alias": "with_alias"}
     shares["type"] = "with_type"
-    rows = [[name, f"{found[name]:,}"] for name in counts]
+    rows = [[name, f"{found[name]:,}"] for name in ("entities", "relations", "triples")]
     rows += [[f"with {name}", f"{found[key]:.1%}"] for name, key in shares.items()]
-    rows.append(["in no triple", f"{found['without_triple']:,}"])
+    shared, parts = found["shared_labels"], found["components"]
+    for name, count in (
+        ("in no triple", found["without_triple"]),
+        ("only named as a tail", found["only_tails"]),
+        ("labels of several", shared["labels"]),
+        ("entities that share one", shared["entities"]),
+        ("relations with a label", found["relations_with_label"]),
+        ("self loops", found["self_loops"]),
+        ("repeated triples", found["repeated_triples"]),
+        ("connected parts", parts["count"]),
+        ("largest part", parts["largest"]),
+    ):
+        rows.append([name, f"{count:,}"])
     rows += [[f"degree {name}", f"{value:,.1f}"] for name, value in found["degree"].items()]
-    relations = found["by_relation"]
-    names = [
-        entry["label"] if entry["label"] == entry["key"] else f"{entry['label']}  <{entry['key']}>"
-        for entry in relations[:MOST_RELATIONS]
+    lines = [aligned(rows), *_tail(found["degree_tail"])]
+    for title, entries, count in (
+        ("entities by type", [(e["type"], "", e["entities"]) for e in found["by_type"]], "types"),
+        (
+            "triples by relation",
+            [(e["label"], e["key"], e["triples"]) for e in found["by_relation"]],
+            "relations",
+        ),
+    ):
+        lines += ["", title, *_counted(entries, count)] if entries else []
+    return "\n".join(lines)
+
+
+def _tail(fit: Mapping[str, float] | None) -> list[str]:
+    if fit is None:
+        return []
+    near = "near to one" if fit["distance"] < 0.05 else "not near to one"
+    return [
+        f"from degree {fit['least']:,.0f} on a power law of exponent {fit['exponent']:.2f} fits "
+        f"best ({near}: distance {fit['distance']:.3f})"
     ]
-    width = max((len(f"{entry['triples']:,}") for entry in relations), default=0)
+
+
+def _counted(entries: Sequence[tuple[str, str, int]], what: str) -> list[str]:
+    """Return a line for each of the first entries: count, label and key."""
+    width = max(len(f"{count:,}") for *_, count in entries)
     lines = [
-        f"{entry['triples']:>{width},}  {name}"
-        for entry, name in zip(relations, names, strict=False)
+        f"{count:>{width},}  {label}" + (f"  <{key}>" if key and key != label else "")
+        for label, key, count in entries[:MOST_LINES]
     ]
-    more = len(relations) - len(lines)
-    lines += [f"... and {more:,} more relations"] if more > 0 else []
-    return "\n".join([aligned(rows), "", "triples by relation", *lines])
+    more = len(entries) - len(lines)
+    return lines + ([f"... and {more:,} more {what}"] if more > 0 else [])
+
+
+def findings(found: Sequence[Finding]) -> str:
+    """Return what a check found: what is so, examples, and what to do."""
+    if not found:
+        return "nothing found that would hurt linking or training"
+    blocks = []
+    for finding in found:
+        lines = [f"{finding.level}: {finding.says}"]
+        if finding.examples:
+            shown = (" ".join(example.split())[:60] for example in finding.examples)
+            lines.append(f"  such as: {'; '.join(shown)}")
+        blocks.append("\n".join([*lines, f"  mend: {finding.mend}"]))
+    counts = {level: sum(f.level == level for f in found) for level in ("fault", "warning", "note")}
+    said = [f"{n} {level}{'s' * (n != 1)}" for level, n in counts.items()]
+    return "\n\n".join([*blocks, ", ".join(said)])
 
 
 def name_of(graph: KnowledgeGraph, key: str, task: str = "answer") -> str:

@@ -14,6 +14,7 @@ from kgfm.graph.describe import describe
 from kgfm.types import Mention, Prediction
 
 if TYPE_CHECKING:
+    from kgfm.linking.findings import Finding
     from kgfm.pipeline import Pipeline
     from kgfm.stores.refresh import Refreshed
 
@@ -82,9 +83,28 @@ def refresh(snapshot: str | Path, source: str | None = None, **options: Any) -> 
     return refresh(snapshot, source, **options)
 
 
-def info(graph: str | Path, *, cache: str = "cache") -> dict[str, Any]:
-    """Count what a graph holds: a snapshot's folder, or a file."""
-    return describe(open_graph(graph, Path(cache) / "graphs"))
+def info(
+    graph: str | Path, *, cache: str = "cache", plot: str | Path | None = None
+) -> dict[str, Any]:
+    """Count what a graph holds: a snapshot's folder, or a file; ``plot``: a PNG of its degrees."""
+    opened = open_graph(graph, Path(cache) / "graphs")
+    found = describe(opened)
+    if plot is not None:
+        from kgfm.draw.degrees import save_degrees
+
+        save_degrees(opened, plot)
+    return found
+
+
+def check(graph: str | Path, *, cache: str = "cache") -> list[Finding]:
+    """Return what will hurt linking or training: :func:`kgfm.linking.check.check`.
+
+    A snapshot's files are compared with the hashes in its manifest first.
+    """
+    from kgfm.linking.check import check as look
+
+    opened = open_graph(graph, Path(cache) / "graphs")
+    return look(KnowledgeGraph.open(opened.path, verify=True) if opened.path else opened)
 
 
 def link(

@@ -139,9 +139,16 @@ class GraphArrays:
         return self._table("aliases")
 
     @cached_property
-    def _type_names(self) -> list[str]:
+    def type_names(self) -> list[str]:
+        """Names of the types, sorted by code point."""
         return list(self._table("type_names"))
 
     @cached_property
-    def _attributes(self) -> StringTable:
+    def type_ids(self) -> Int32[np.ndarray, "type"]:
+        """Types of the entities one after the other, as places in :attr:`type_names`."""
+        return self._arrays["types.ids"]
+
+    @cached_property
+    def attribute_texts(self) -> StringTable:
+        """Attributes of each entity as JSON, ``""`` where it has none."""
         return self._table("attributes")

@@ -305,11 +305,11 @@ class KnowledgeGraph(GraphArrays):
     def types(self, row: int) -> tuple[str, ...]:
         """Return the names of an entity's types."""
         start, end = self.type_indptr[row : row + 2].tolist()
-        return tuple(self._type_names[place] for place in self._arrays["types.ids"][start:end])
+        return tuple(self.type_names[place] for place in self.type_ids[start:end])
 
     def attributes(self, row: int) -> dict[str, Any]:
         """Return the literal attributes of an entity: numbers, truth values, strings, lists."""
-        text = self._attributes[row]
+        text = self.attribute_texts[row]
         return dict(json.loads(text)) if text else {}
 
     def text(self, row: int) -> str:
