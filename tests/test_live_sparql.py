@@ -147,6 +147,23 @@ def test_any_graph_live_is_the_graph_from_its_file(
 
 
 @unlabelled
+def test_types_from_classes_above_are_those_of_the_snapshot(
+    oxigraph: Oxigraph, tmp_path: Path
+) -> None:
+    rdfs = "http://www.w3.org/2000/01/rdf-schema#"
+    links = [("Film", "Work"), ("Work", "Thing"), ("Thing", "Film"), ("Film", "Other")]
+    text = "".join(f"<{EX}{a}> <{rdfs}subClassOf> <{EX}{b}> .\n" for a, b in links)
+    text += f'<{EX}Work> <{rdfs}label> "creative work" .\n<{EX}a> <{EX}p> <{EX}b> .\n'
+    text += f"<{EX}a> <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> <{EX}Film> .\n"
+    (tmp_path / "graph.nt").write_text(text)
+    graph = KnowledgeGraph.from_rdf(tmp_path / "graph.nt")
+    live = live_on(oxigraph.put(text))
+    both(graph, live, [[EX + "a"]])
+    assert_same_texts(graph, live.graph)
+    assert graph.text(graph.row(EX + "a")) == "a (Film, Other, Thing, creative work)"
+
+
+@unlabelled
 def test_hostile_keys_are_never_sent(oxigraph: Oxigraph) -> None:
     url = oxigraph.put(f"<{EX}a> <{EX}p> <{EX}b> .\n")
     live = live_on(url, hide_from_seed=HOSTILE, hops=1)

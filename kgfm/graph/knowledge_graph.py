@@ -49,7 +49,7 @@ class KnowledgeGraph(GraphArrays):
     def from_rdf(
         cls, given: Any, /, *, schema: GraphSchema | None = None, **options: Any
     ) -> KnowledgeGraph:
-        """Read RDF: a file, several files or an rdflib graph (:func:`kgfm.stores.rdf.read`)."""
+        """Read RDF: files, streams, rdflib and Oxigraph (:func:`kgfm.stores.rdf.read`)."""
         from kgfm.stores import rdf
 
         return rdf.read(given, schema=schema, **options)

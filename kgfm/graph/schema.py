@@ -29,6 +29,7 @@ class GraphSchema:
         alias: Other names.
         description: A sentence or two on it.
         type: What kind of thing it is; these make types, not triples.
+        subclass: What links a class to one above it: what is of the first is of the second too.
         language: Tags of the languages to keep, in order of preference; ``""`` is a text without a
             tag, ``"en"`` also stands for ``en-GB``, ``"*"`` for every language.
         key: Columns that may hold the key in a table of entities or relations.
@@ -59,6 +60,7 @@ class GraphSchema:
         "description",
     )
     type: tuple[str, ...] = (RDF + "type", "type", "types")
+    subclass: tuple[str, ...] = (RDFS + "subClassOf",)
     language: tuple[str, ...] = ("en", "")
     key: tuple[str, ...] = ("key", "id", "iri", "uri")
     ignore: tuple[str, ...] = (

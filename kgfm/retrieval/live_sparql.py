@@ -226,12 +226,15 @@ class SparqlServer(GraphServer):
         listed = ", ".join(map(iri, [*names, *types]))
         values = iris(known)
         parts = [f"{{ VALUES ?s {{ {values} }} ?s ?p ?o FILTER(?p IN ({listed})) }}"]
-        if types:  # and what the types are called
+        if types:  # and what the types are called, and those above them
+            above = [*map(iri, filter(is_iri, schema.subclass))]
+            climb = f"?t ({'|'.join(above)})* ?s" if above else "BIND(?t AS ?s)"
             kinds = (
-                f"SELECT DISTINCT ?s WHERE {{ VALUES ?k {{ {values} }} ?k ?a ?s "
-                f"FILTER(isIRI(?s) && ?a IN ({', '.join(map(iri, types))})) }}"
+                f"SELECT DISTINCT ?s WHERE {{ VALUES ?k {{ {values} }} ?k ?a ?t "
+                f"FILTER(isIRI(?t) && ?a IN ({', '.join(map(iri, types))})) {climb} }}"
             )
-            parts.append(f"{{ {{ {kinds} }} ?s ?p ?o FILTER(?p IN ({named})) }}")
+            wanted = ", ".join([named, *above])
+            parts.append(f"{{ {{ {kinds} }} ?s ?p ?o FILTER(?p IN ({wanted})) }}")
         query = f"SELECT ?s ?p ?o WHERE {{ {' UNION '.join(parts)} }}"
         said = {(str(s), str(p), o) for s, p, o in self._ask(query, timeout) if o is not None}
         records = rdf.describe(said, schema)

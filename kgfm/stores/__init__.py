@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kgfm.stores import networkx, rdf, tables
+from kgfm.stores.rdf_sources import PACKED
 
 STORES = {"networkx": networkx.read, "rdf": rdf.read, "tables": tables.read}
 
@@ -15,7 +16,7 @@ def store_for(path: str | Path) -> str:
     Raises:
         ValueError: No store reads such files.
     """
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes if suffix.lower() != ".gz"]
+    suffixes = [suffix for suffix in map(str.lower, Path(path).suffixes) if suffix not in PACKED]
     last = suffixes[-1] if suffixes else ""
     if last in rdf.SUFFIXES:
         return "rdf"

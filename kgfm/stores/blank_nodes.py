@@ -13,8 +13,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from kgfm.stores.literals import Literal
-from kgfm.stores.rdf_terms import Triple
+from kgfm.stores.literals import Literal, Triple
 
 # Most hashes spent on one group; past it nodes that are still alike are numbered as they came.
 BUDGET = 2_000_000
@@ -22,12 +21,11 @@ BUDGET = 2_000_000
 _Links = dict[str, list[tuple[str, str]]]
 
 
-def name_blank_nodes(triples: Iterable[Triple]) -> tuple[list[Triple], int]:
+def new_names(triples: Iterable[Triple]) -> tuple[dict[str, str], int]:
     """Name the blank nodes of triples that have one.
 
     Returns:
-        The triples with the blank nodes' new names, and how many of these nodes have a twin that
-        nothing sets apart from them.
+        New names by old ones, and how many nodes have a twin that nothing sets apart from them.
     """
     ordered = list(dict.fromkeys(triples))
     facts, links = _statements(ordered)
@@ -43,11 +41,7 @@ def name_blank_nodes(triples: Iterable[Triple]) -> tuple[list[Triple], int]:
     ties = sum(
         len(group.colours) if copies[group.signature] > 1 else group.ties for group in groups
     )
-    return [(names.get(s, s), p, _renamed(o, names)) for s, p, o in ordered], ties
-
-
-def _renamed(term: str | Literal, names: dict[str, str]) -> str | Literal:
-    return names.get(term, term) if isinstance(term, str) else term
+    return names, ties
 
 
 def _is_blank(term: str | Literal) -> bool:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from kgfm.graph import GraphSchema
 from kgfm.storage import replace_file
-from kgfm.stores.rdf_terms import Triple, read_file
+from kgfm.stores.literals import Triple
+from kgfm.stores.rdf_terms import read_file
 from kgfm.stores.sparql.crawl import WHOLE, Crawl
 from kgfm.stores.sparql.terms import iri, is_iri, n_triples
 
