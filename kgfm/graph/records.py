@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 @dataclass(slots=True)
 class EntityRecord:
@@ -33,6 +35,8 @@ def plain(value: Any) -> Any:
 
     ``None`` and NaN mean that there is no value, and give ``None``.
     """
+    if type(value) in (str, int, bool):
+        return value
     if hasattr(value, "item") and not isinstance(value, (str, bytes)):
         value = value.tolist() if getattr(value, "ndim", 0) else value.item()
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -65,6 +69,8 @@ def merged(old: EntityRecord, new: EntityRecord) -> EntityRecord:
 
 def as_json(attributes: Mapping[str, Any]) -> str:
     """Return attributes as the one JSON text that stands for them; none as the empty text."""
+    if not attributes:
+        return ""
     values = {str(name): plain(value) for name, value in attributes.items()}
     values = {name: values[name] for name in sorted(values) if values[name] is not None}
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")) if values else ""
+    return _encode(values) if values else ""

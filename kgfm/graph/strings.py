@@ -113,4 +113,8 @@ class StringTable(Sequence[str]):
 
 def has_surrogate(string: str) -> bool:
     """Say whether a string holds half of a surrogate pair, which UTF-8 cannot hold."""
-    return any("\ud800" <= character <= "\udfff" for character in string)
+    try:
+        string.encode()
+    except UnicodeEncodeError:
+        return True
+    return False

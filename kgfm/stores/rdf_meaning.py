@@ -36,7 +36,6 @@ META = {
 SAYS_NOTHING = {OWL + "Thing", OWL + "NamedIndividual", RDFS + "Resource"}
 # In place of keys that are no IRIs, or that would be taken for something else.
 OWN = "urn:kgfm:"
-_CHUNK = 1 << 18
 _LABEL, _ALIAS, _DESCRIPTION, _TYPE, _IGNORED, _ATTRIBUTE = range(6)
 
 Codes = Int64[np.ndarray, "_"]
@@ -227,22 +226,29 @@ class Meaning:
             mask[some] = True
         return mask
 
+    def _keys(self, mask: Bool[np.ndarray, "term"]) -> list[str]:
+        return [plain_key(self.terms[code]) for code in np.flatnonzero(mask).tolist()]
+
     def fill(self, builder: GraphBuilder, graph_attribute: str | None = None) -> GraphBuilder:
         """Give all of it to a builder; the graph's name as an edge attribute if that has a name."""
         given = self._given
         for record in self.records(self.described()):
             builder.add_entity(record)
-        for code in np.unique(given.predicates[self._links]).tolist():
+        columns = (given.subjects, given.predicates, given.objects)
+        heads, relations, tails = (column[self._links] for column in columns)
+        linked, linking = self._mask(heads, tails), self._mask(relations)
+        triples = np.empty((3, len(heads)), np.int32)
+        for place, (mask, column) in enumerate(
+            ((linked, heads), (linking, relations), (linked, tails))
+        ):
+            triples[place] = (np.cumsum(mask) - 1)[column]
+        for code in np.flatnonzero(linking).tolist():
             builder.add_relation(plain_key(self.terms[code]), self.label(code))
-        keys = np.array([*map(plain_key, self.terms)], object)
-        for start in range(0, len(self._links), _CHUNK):
-            rows = self._links[start : start + _CHUNK]
-            columns = given.subjects[rows], given.predicates[rows], given.objects[rows]
-            named: dict[str, list[object]] = {}
-            if graph_attribute is not None:
-                named[graph_attribute] = [name or None for name in keys[given.graphs[rows]]]
-            heads, relations, tails = (keys[column].tolist() for column in columns)
-            builder.add_triples(heads, relations, tails, named)
+        origin = {}
+        if graph_attribute is not None:
+            graphs = given.graphs[self._links].tolist()
+            origin[graph_attribute] = [self.terms[graph] or None for graph in graphs]
+        builder.add_coded_triples(self._keys(linked), self._keys(linking), triples, origin)
         return builder
 
 
