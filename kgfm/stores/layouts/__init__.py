@@ -19,6 +19,7 @@ from kgfm.stores.layouts.files import Folder
 from kgfm.stores.layouts.recommendation import kgat, recbole
 from kgfm.stores.layouts.tables import tables
 from kgfm.stores.layouts.triples import cn100k, codex, fb15k, metaqa, openke
+from kgfm.stores.layouts.wordnet import wordnet
 
 LAYOUTS: dict[str, Callable[..., None]] = {
     "cn-100k": cn100k,
@@ -30,6 +31,7 @@ LAYOUTS: dict[str, Callable[..., None]] = {
     "openke": openke,
     "recbole": recbole,
     "tables": tables,
+    "wordnet": wordnet,
 }
 """Readers by name; each fills a builder from a folder."""
 
