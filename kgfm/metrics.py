@@ -101,6 +101,43 @@ def mrr(ranks: Int[np.ndarray, "text"]) -> float:
     return float(np.mean(np.where(ranks > 0, 1 / np.maximum(ranks, 1), 0.0)))
 
 
+def counts_f1(
+    shared: Int[np.ndarray, "*document"],
+    predicted: Int[np.ndarray, "*document"],
+    right: Int[np.ndarray, "*document"],
+) -> Float[np.ndarray, "*document"]:
+    """Return ``2 shared / (predicted + right)`` of counts; 1 where there is nothing to find.
+
+    A text without anything to find, in which nothing was found, counts as done right (as GERBIL
+    counts: Usbeck et al., 2015).
+    """
+    total = np.asarray(predicted + right, np.float64)
+    return np.where(total > 0, 2 * shared / np.maximum(total, 1), 1.0)
+
+
+def calibration_error(
+    scores: Float[np.ndarray, "item"], right: Bool[np.ndarray, "item"], bins: int = 10
+) -> float:
+    """Return the expected calibration error: how far probabilities are from what they promise.
+
+    ``sum over bins of |B| / n * |mean(right in B) - mean(score in B)|`` over ``bins`` equal parts
+    of [0, 1], the lower bound of each exclusive (Guo et al., 2017, eq. 3). NaN without any item.
+
+    Raises:
+        ValueError: A score is not from 0 to 1, or there is no bin.
+    """
+    _same_shape(scores, right)
+    if bins < 1:
+        raise ValueError(f"There is at least 1 bin, got {bins}.")
+    if not len(scores):
+        return math.nan
+    if not bool(np.all((scores >= 0) & (scores <= 1))):
+        raise ValueError("Scores are probabilities from 0 to 1.")
+    place = np.clip(np.ceil(scores * bins).astype(np.int64) - 1, 0, bins - 1)
+    gap = np.bincount(place, np.asarray(right, np.float64) - scores, bins)
+    return float(np.abs(gap).sum() / len(scores))
+
+
 def mean_ci(values: Sequence[float] | Float[np.ndarray, "run"]) -> Interval:
     """Return the mean and the half width ``t(0.975, n - 1) * s / sqrt(n)`` of its interval.
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from kgfm.metrics import (
     accuracy,
     best_threshold,
+    calibration_error,
+    counts_f1,
     hits_at_k,
     macro_f1,
     mean_ci,
@@ -106,3 +108,28 @@ def test_pairing_removes_what_the_pairs_share():
 def test_shapes_that_differ_are_refused():
     with pytest.raises(Exception, match=r"shape|type"):
         micro_f1(np.zeros((2, 3), bool), np.zeros((3, 2), bool))
+
+
+def test_the_calibration_error_is_how_far_scores_are_from_what_they_promise():
+    scores = np.array([0.9, 0.9, 0.9, 0.9, 0.2, 0.2])
+    right = np.array([1, 1, 1, 0, 0, 0], bool)
+    assert calibration_error(scores, right) == pytest.approx((4 * 0.15 + 2 * 0.2) / 6)
+    assert calibration_error(np.array([0.0, 1.0]), np.array([False, True])) == 0
+    assert math.isnan(calibration_error(np.array([], float), np.array([], bool)))
+    with pytest.raises(ValueError, match="probabilities"):
+        calibration_error(np.array([1.5]), np.array([True]))
+    with pytest.raises(ValueError, match="at least 1 bin"):
+        calibration_error(scores, right, bins=0)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1))
+def test_one_bin_compares_the_two_means(pairs):
+    scores, right = np.array([s for s, _ in pairs], float), np.array([r for _, r in pairs], bool)
+    gap = abs(right.mean() - scores.mean())
+    assert calibration_error(scores, right, bins=1) == pytest.approx(gap)
+    assert gap - 1e-9 <= calibration_error(scores, right) <= 1
+
+
+def test_f1_of_counts_is_one_where_there_is_nothing_to_find():
+    found = counts_f1(np.array([1, 0, 0]), np.array([2, 0, 1]), np.array([1, 0, 0]))
+    assert found.tolist() == pytest.approx([2 / 3, 1, 0])

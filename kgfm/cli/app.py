@@ -77,6 +77,7 @@ def _run(name: str, rest: Sequence[str]) -> int:
 
 
 _RESUME = {
+    "link": " The same command with --out goes on where this one stopped.",
     "train": " The same command with --resume goes on from the last finished epoch.",
     "controls": " The same command goes on where this one stopped.",
     "demo": " The same command goes on where this one stopped.",

@@ -141,16 +141,55 @@ def graph_check(given: Sequence[str]) -> None:
 
 
 def link(given: Sequence[str]) -> None:
-    """Find the entities that texts name; one line of JSON for each text."""
+    """Find the entities that texts name; one line of JSON for each text, in the same order.
+
+    With --evaluate it compares with gold mentions instead, and says where the linker goes wrong.
+    """
+    from kgfm.cli import linking
+
     parser = _parser("link", link.__doc__ or "")
     parser.add_argument("graph", help="A snapshot's folder, or a file of RDF or triples.")
     _text_options(parser)
+    parser.add_argument(
+        "--out", type=str | None, help="Write here, not to the terminal; goes on if interrupted."
+    )
+    parser.add_argument("--jobs", type=int, default=1, help="Processes; with --out.")
+    parser.add_argument(
+        "--engine", type=str, default="processes", help="processes, or ray; with --out."
+    )
+    parser.add_argument("--evaluate", type=str | None, help="A file of texts with gold mentions.")
+    parser.add_argument("--format", type=str, default="jsonl", help=f"Of gold: {linking.GOLD}.")
+    parser.add_argument(
+        "--ids",
+        type=str | None,
+        help="Attribute that has gold's names of entities, if not the key.",
+    )
     parser.add_argument("--cache", type=str, default="cache", help="Keeps what is compiled.")
+    _json_option(parser)
     options = _parse(parser, given)
-    texts = verbs.texts_of(options.texts, options.file)
-    found = verbs.link(options.graph, texts, cache=options.cache)
-    for text, mentions in zip(texts, found, strict=True):
-        print(verbs.mentions_line(text, mentions))
+    if options.evaluate is not None:
+        if options.texts or options.file or options.out:
+            raise ValueError("--evaluate has the texts; leave out texts, --file and --out.")
+        found = linking.evaluate(
+            options.graph, options.evaluate, options.format, ids=options.ids, cache=options.cache
+        )
+        say(show.evaluation(found))
+        _write(options.json, found.record())
+    elif options.json is not None:
+        raise ValueError("--json goes with --evaluate; --out writes the mentions.")
+    elif options.out is None:
+        linking.print_mentions(options.graph, options.texts, options.file, cache=options.cache)
+    elif options.file is None:
+        raise ValueError("--out goes with --file.")
+    else:
+        linking.link_file(
+            options.graph,
+            options.file,
+            options.out,
+            jobs=options.jobs,
+            engine=options.engine,
+            cache=options.cache,
+        )
 
 
 # -- recipes --------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kgfm.graph import KnowledgeGraph
+from kgfm.linking.evaluate import Evaluation
 from kgfm.linking.findings import Finding
 from kgfm.recipes import aligned
 from kgfm.types import NIL, Evidence, Prediction
@@ -95,6 +96,36 @@ def findings(found: Sequence[Finding]) -> str:
     counts = {level: sum(f.level == level for f in found) for level in ("fault", "warning", "note")}
     said = [f"{n} {level}{'s' * (n != 1)}" for level, n in counts.items()]
     return "\n\n".join([*blocks, ", ".join(said)])
+
+
+def evaluation(found: Evaluation) -> str:
+    """Return how good a linker is and where it goes wrong, as tables."""
+    prf = {"links, micro": found.micro, "spans": found.spans, "NIL": found.nil}
+    rows = [["", "precision", "recall", "F1"]]
+    rows += [[name, *(f"{value:.4f}" for value in figures)] for name, figures in prf.items()]
+    rows.insert(2, ["links, macro", "", "", f"{found.macro_f1:.4f}"])
+    ks = [*found.candidate_recall]
+    recall = [["candidate recall", *(f"@{k}" for k in ks)]]
+    for name, shares in (
+        ("of all gold mentions", found.candidate_recall),
+        ("where the span was found", found.candidate_recall_given_span),
+    ):
+        recall.append([name, *(f"{shares[k]:.4f}" for k in ks)])
+    single = [
+        ["candidates of a mention", f"{found.mean_candidates:.1f}"],
+        ["accuracy given the candidate", f"{found.accuracy_given_candidate:.4f}"],
+        ["not in the graph, and not linked", f"{found.nil_not_linked:.4f}  of {found.nil_gold:,}"],
+        ["expected calibration error", f"{found.calibration_error:.4f}"],
+    ]
+    causes = [["gold mentions not linked right", f"{sum(found.missed.values()):,}"]]
+    causes += [[f"  {cause}", f"{count:,}"] for cause, count in found.missed.items()]
+    causes.append(["links that are wrong", f"{sum(found.false.values()):,}"])
+    causes += [[f"  {cause}", f"{count:,}"] for cause, count in found.false.items()]
+    head = (
+        f"{found.texts:,} texts, {found.gold:,} gold mentions of entities in the graph, "
+        f"{found.links:,} links"
+    )
+    return "\n\n".join([head, *map(aligned, (rows, recall, single, causes))])
 
 
 def name_of(graph: KnowledgeGraph, key: str, task: str = "answer") -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kgfm.datasets.jsonl import open_graph, read_examples
 from kgfm.graph import KnowledgeGraph
 from kgfm.graph.describe import describe
-from kgfm.types import Mention, Prediction
+from kgfm.types import Prediction
 
 if TYPE_CHECKING:
     from kgfm.linking.findings import Finding
@@ -107,15 +107,6 @@ def check(graph: str | Path, *, cache: str = "cache") -> list[Finding]:
     return look(KnowledgeGraph.open(opened.path, verify=True) if opened.path else opened)
 
 
-def link(
-    graph: str | Path, texts: Sequence[str], *, cache: str = "cache"
-) -> list[tuple[Mention, ...]]:
-    """Find the entities of a graph that texts name."""
-    from kgfm.linking import Linker
-
-    return Linker(open_graph(graph, Path(cache) / "graphs")).link(list(texts))
-
-
 def load(run: str | Path) -> Pipeline:
     """Load a saved pipeline."""
     from transformers.utils import logging
@@ -150,19 +141,6 @@ def texts_of(given: Sequence[str], file: str | None) -> list[str]:
         return [example.text for example in read_examples(file)]
     lines = Path(file).read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line.strip()]
-
-
-def mentions_line(text: str, mentions: Sequence[Mention]) -> str:
-    """Return a text and its mentions as one line of JSON; the data set ``jsonl`` reads it."""
-    found = [
-        {
-            "start": mention.start,
-            "end": mention.end,
-            "entity": mention.entity,
-        }
-        for mention in mentions
-    ]
-    return json.dumps({"text": text, "mentions": found}, ensure_ascii=False)
 
 
 def as_record(prediction: Prediction, evidence: bool = False) -> dict[str, Any]:
