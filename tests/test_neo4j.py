@@ -100,9 +100,10 @@ def test_a_server_object_shows_no_password_and_travels_to_other_processes() -> N
 def test_a_mapping_survives_json() -> None:
     mapping = Neo4jMapping({"Film": "id", "": None}, ("Film",), integer=("Film",), qualified=True)
     assert Neo4jMapping.from_json(json.loads(json.dumps(mapping.as_json()))) == mapping
-    assert mapping.value("Film/12") == {"Film": 12}
-    assert mapping.value("Film/x") == {}
-    assert mapping.value("/4:x:1") == {"": "4:x:1"}
+    assert mapping.rows(["Film/12", "Film/x", "/4:x:1", "other"]) == [
+        {"key": "Film/12", "values": [12, None]},
+        {"key": "/4:x:1", "values": [None, "4:x:1"]},
+    ]
 
 
 # -- the law: the same bytes come back ------------------------------------------------------------

@@ -148,8 +148,16 @@ def update_from_sparql(old: KnowledgeGraph, source: Any, **options: Any) -> Know
     return sparql.update(old, source, **options)
 
 
+def update_from_neo4j(old: KnowledgeGraph, source: Any, **options: Any) -> KnowledgeGraph:
+    """Ask the database what changed, and take that in."""
+    from kgfm.stores.neo4j.update import update
+
+    return update(old, source, **options)
+
+
 UPDATES: dict[str, Update] = {
     "layout": update_from_layout,
+    "neo4j": update_from_neo4j,
     "rdf": update_from_files,
     "sparql": update_from_sparql,
     "tables": update_from_files,

@@ -103,6 +103,14 @@ def _own(server: Server, known: Vocabulary, relations: Sequence[str] | None) -> 
     )
 
 
+def relation_labels(server: Server, mapping: Neo4jMapping) -> dict[str, str]:
+    """Return the labels of relations that kgfm wrote; in Neo4j itself they have none."""
+    if not mapping.own:
+        return {}
+    rows = server.rows(f"MATCH (r:{RELATION}) WHERE r.label IS NOT NULL RETURN r.key, r.label")
+    return {str(key): str(label) for key, label in rows}
+
+
 def _relations(known: Vocabulary, relations: Sequence[str] | None) -> list[str]:
     if relations is not None:
         return sorted(name for name in relations if known.relation(name))

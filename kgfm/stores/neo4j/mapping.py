@@ -114,29 +114,62 @@ class Neo4jMapping:
             raw = f"CASE {cases} END"
         return f"toString({raw})" if self.qualified and names != {None} else raw
 
-    def value(self, key: str) -> dict[str, Any]:
-        """Return the values of the key property, by label, that a node with this key may have."""
-        values: dict[str, Any] = {}
+    def text_key(self, node: str) -> str:
+        """Return the expression for the key of a node as text."""
+        return f"toString({self.key(node)})" if self.integer else self.key(node)
+
+    def inside(self, node: str) -> str:
+        """Return the condition that a node is an entity."""
+        inside = f"{self.owner(node)} IS NOT NULL"
+        return f"(size(labels({node})) = 0 OR {inside})" if "" in self.nodes else inside
+
+    def _values(self, key: str) -> list[Any]:
+        """Return what the key property of each label would hold in the node of this key."""
+        qualified = self.qualified or {*self.nodes.values()} == {None}
+        values: list[Any] = []
         for label, name in self.nodes.items():
-            raw = key
-            if self.qualified or {*self.nodes.values()} == {None}:
-                if not key.startswith(f"{label}/"):
-                    continue
-                raw = key[len(label) + 1 :]
-            if name is not None and label in self.integer:
-                if _INTEGER.fullmatch(raw):
-                    values[label] = int(raw)
+            raw: str | None = key
+            if qualified:
+                raw = key[len(label) + 1 :] if key.startswith(f"{label}/") else None
+            if raw is None or name is None or label not in self.integer:
+                values.append(raw)
             else:
-                values[label] = raw
+                values.append(int(raw) if _INTEGER.fullmatch(raw) else None)
         return values
 
-    def seek(self, label: str, node: str, value: str) -> str:
-        """Return the clause that finds the node of a label by its key, and an index serves."""
-        name = self.nodes[label]
-        if name is None:
-            return f"MATCH ({node}) WHERE elementId({node}) = {value}"
-        pattern = f":{quoted(label)}" if label else ""
-        return f"MATCH ({node}{pattern} {{{quoted(name)}: {value}}})"
+    def find(self, node: str = "n") -> str:
+        """Return the clauses that find the node of each of ``$rows``, made by :meth:`rows`.
+
+        An index serves them where there is one; what is in no row is not found.
+        """
+        arms = []
+        for place, (label, name) in enumerate(self.nodes.items()):
+            value = f"row.values[{place}]"
+            if name is None:
+                arms.append(f"MATCH ({node}) WHERE elementId({node}) = {value}")
+            else:
+                pattern = f":{quoted(label)}" if label else ""
+                arms.append(f"MATCH ({node}{pattern}) WHERE {node}.{quoted(name)} = {value}")
+        if len(arms) == 1:
+            return f"UNWIND $rows AS row {arms[0]}"
+        found = " UNION ".join(f"WITH row {arm} RETURN {node}" for arm in arms)
+        return (
+            f"UNWIND $rows AS row CALL {{ {found} }} "
+            f"WITH row, {node} WHERE toString({self.key(node)}) = row.key"
+        )
+
+    def rows(self, keys: Iterable[str]) -> list[dict[str, Any]]:
+        """Return the parameter ``$rows`` of :meth:`find`; keys that no node can have are left out.
+
+        >>> Neo4jMapping({"Film": "id"}, integer=("Film",)).rows(["12", "x"])
+        [{'key': '12', 'values': [12]}]
+        """
+        found = [{"key": key, "values": self._values(key)} for key in keys]
+        return [row for row in found if any(value is not None for value in row["values"])]
+
+    def relation_key(self, stored: str) -> str:
+        """Return the key of the relation that a relationship type stands for."""
+        return given_name(stored) if self.own else stored
 
     def check(self, known: Vocabulary) -> Neo4jMapping:
         """Return the mapping itself if the server knows every name that is pasted.

@@ -6,16 +6,18 @@ import itertools
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgfm.graph import GraphBuilder, GraphSchema, KnowledgeGraph
-from kgfm.stores.neo4j.cypher import RELATION, Vocabulary, given_name
-from kgfm.stores.neo4j.inspection import check_keys, create_constraint, inspect
+from kgfm.stores.neo4j.cypher import Vocabulary
+from kgfm.stores.neo4j.inspection import check_keys, create_constraint, inspect, relation_labels
 from kgfm.stores.neo4j.mapping import Neo4jMapping, NodeRecords
+from kgfm.stores.neo4j.moments import moment_of
 from kgfm.stores.neo4j.parts import PartFile, Parts
+from kgfm.stores.neo4j.rows import edge_columns, rows_of
 from kgfm.stores.neo4j.server import Server
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 PAGE = 20_000
 _CHUNK, _SLICE = 2_000, 100
-_JSON = {str, int, float, bool, type(None)}
 _Range = tuple[int, Any, Any]
 
 
@@ -43,6 +44,7 @@ def read(
     relations: Sequence[str] | None = None,
     schema: GraphSchema | None = None,
     qualified: bool = False,
+    changed: str | None = None,
     parts: str | Path | None = None,
     page: int = PAGE,
     workers: int = 2,
@@ -71,6 +73,8 @@ def read(
         relations: The relationship types to read; all if ``None``.
         schema: Names of the properties for label, alias and description.
         qualified: Make keys ``label/key``.
+        changed: A property of nodes with the moment of their last change, for a later
+            :func:`~kgfm.stores.neo4j.update.update`.
         parts: A folder for what has been read; the same call goes on from there after a crash.
             It is removed in the end. ``None`` keeps it in a temporary one.
         page: Number of nodes in a page.
@@ -104,17 +108,23 @@ def read(
         _warn_of_keys(mapping)
         about = {"server": server.place, "database": database, "mapping": mapping.as_json()}
         saved = Parts(parts, about | {"page": page})
+        options = {} if changed is None else {"changed": changed}
         try:
-            _Export(server, mapping, known, saved, page, progress).run(workers)
+            if saved.missing("moment"):  # a call that goes on keeps the moment of its first one
+                found = moment_of(server, mapping, known, changed)
+                saved.write("moment", lambda file: file.add([found]))
+            (moment,) = saved.last("moment")
+            Export(server, mapping, known, saved, page, progress).run(workers)
             builder = _put_together(saved, mapping)
-            labels_of = _relation_labels(server) if mapping.own else {}
+            labels_of = relation_labels(server, mapping)
         except BaseException:
             if parts is None:
                 saved.remove()
             raise
     for name, label in labels_of.items():
         builder.add_relation(name, label)
-    graph = KnowledgeGraph.from_builder(builder, source or {"store": "neo4j", **about})
+    origin = {"store": "neo4j", **about, "options": options, "moment": moment}
+    graph = KnowledgeGraph.from_builder(builder, source or origin)
     saved.remove()
     return graph
 
@@ -132,12 +142,7 @@ def _warn_of_keys(mapping: Neo4jMapping) -> None:
         )
 
 
-def _relation_labels(server: Server) -> dict[str, str]:
-    rows = server.rows(f"MATCH (r:{RELATION}) WHERE r.label IS NOT NULL RETURN r.key, r.label")
-    return {str(key): str(label) for key, label in rows}
-
-
-class _Export:
+class Export:
     """Reads what is not yet among the parts."""
 
     def __init__(
@@ -222,7 +227,7 @@ class _Export:
                 yield f"edges-{number:05}", query, {"place": place, "after": after, "last": last}
             return
         for number, relation in enumerate(self._mapping.relations):
-            ends = f"{self._inside('n')} AND {self._inside('m')}"
+            ends = f"{self._mapping.inside('n')} AND {self._mapping.inside('m')}"
             query = (
                 f"MATCH (n)-[r:{self._known.relation(relation)}]->(m) WHERE {ends} "
                 f"RETURN {self._mapping.key('n')}, [{self._edge}]"
@@ -240,7 +245,8 @@ class _Export:
         return (
             f"MATCH (n:{self._known.label(label)}) "
             f"WHERE {raw} {'>=' if first else '>'} $after AND {raw} <= $last{owner} "
-            f"WITH n, [(n)-[r{pattern}]->(m) WHERE {self._inside('m')} | {self._edge}] AS rows "
+            f"WITH n, [(n)-[r{pattern}]->(m) WHERE {self._mapping.inside('m')} "
+            f"| {self._edge}] AS rows "
             "UNWIND range(0, size(rows) - 1, $slice) AS i "
             f"RETURN {self._mapping.key('n')}, rows[i..i + $slice]"
         )
@@ -249,11 +255,6 @@ class _Export:
     def _edge(self) -> str:
         """The expression for what is read of a relationship, but for its head."""
         return f"[type(r), {self._mapping.key('m')}, properties(r)]"
-
-    def _inside(self, node: str) -> str:
-        """Return the condition that a node is among those that are read."""
-        inside = f"{self._mapping.owner(node)} IS NOT NULL"
-        return f"(size(labels({node})) = 0 OR {inside})" if "" in self._labels else inside
 
     def _edges(self, part: tuple[str, str, Mapping[str, Any]]) -> None:
         name, query, parameters = part
@@ -273,7 +274,7 @@ class _Export:
             def consume(result: neo4j.Result) -> int:
                 file.restart()
                 size, last = 0, None
-                rows = itertools.chain.from_iterable(map(_rows, result))
+                rows = itertools.chain.from_iterable(map(rows_of, result))
                 while chunk := list(itertools.islice(rows, _CHUNK)):
                     size += len(chunk)
                     last = chunk[-1][3]
@@ -290,28 +291,6 @@ class _Export:
                 self._progress(self._done)
 
 
-def _rows(record: neo4j.Record) -> Iterable[Sequence[Any]]:
-    """Return the rows in a record: a list of them, or a head and what belongs to it."""
-    rows: list[Any] = record[len(record) - 1]
-    if len(record) == 2:
-        rows = [(record[0], *row) for row in rows]
-    for row in rows:
-        properties = row[2 if len(record) == 1 else 3]
-        for name, value in properties.items():
-            if type(value) not in _JSON:
-                properties[name] = _as_json(value)
-    return rows
-
-
-def _as_json(value: Any) -> Any:
-    """Return dates, durations and points, alone or in a list, as text."""
-    if type(value) is list:
-        return [one if type(one) in _JSON else _as_json(one) for one in value]
-    if hasattr(value, "srid"):
-        return f"POINT({' '.join(map(str, value))})"
-    return value.iso_format() if hasattr(value, "iso_format") else str(value)
-
-
 def _put_together(parts: Parts, mapping: Neo4jMapping) -> GraphBuilder:
     builder = GraphBuilder()
     make = NodeRecords(mapping)
@@ -324,29 +303,14 @@ def _put_together(parts: Parts, mapping: Neo4jMapping) -> GraphBuilder:
                 builder.add_entity(make(key, its_labels, fields))
     for name in parts.names("edges-"):
         for heads, types, tails, fields in _chunks(parts, name):
-            _add_edges(builder, mapping, heads, types, tails, fields)
+            relations = [mapping.relation_key(name) for name in types]
+            ends = list(map(str, heads)), relations, list(map(str, tails))
+            builder.add_triples(*ends, edge_columns(mapping, fields))
     return builder
 
 
 def _chunks(parts: Parts, name: str) -> Iterator[list[list[Any]]]:
     return (line for line in parts.lines(name) if len(line) == 4)
-
-
-def _add_edges(
-    builder: GraphBuilder,
-    mapping: Neo4jMapping,
-    heads: Sequence[Any],
-    types: Sequence[str],
-    tails: Sequence[Any],
-    fields: Sequence[Mapping[str, Any]],
-) -> None:
-    names = sorted({name for row in fields for name in row} - {*mapping.ignore})
-    named = given_name if mapping.own else str
-    columns: dict[str, list[Any]] = {
-        name: [None] * len(heads) for name in mapping.edge_attributes
-    } | {named(name): [row.get(name) for row in fields] for name in names}
-    relations = [given_name(name) for name in types] if mapping.own else types
-    builder.add_triples(list(map(str, heads)), relations, list(map(str, tails)), columns)
 
 
 def _twice(key: str, mapping: Neo4jMapping) -> str:

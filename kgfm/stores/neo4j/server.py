@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,7 @@ T = TypeVar("T")
 SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
 # What a deadline here allows beyond the server's own, which should be the first to speak.
 _GRACE = 5.0
+_LOST_COMMITS = 3
 
 
 class Server:
@@ -85,8 +87,8 @@ class Server:
         """Close the connections; the next statement opens new ones."""
         with self._lock:
             opened, self._opened = self._opened, None
-        if opened is not None and opened[0] == os.getpid():
-            opened[1].close()
+        if opened is not None:
+            _close(*opened)
 
     def _driver(self) -> neo4j.Driver:
         """Return the driver of this process: a forked one must not share its parent's sockets."""
@@ -105,6 +107,8 @@ class Server:
                 }
                 driver = neo4j.GraphDatabase.driver(self._uri, auth=self._auth, **settings)
                 self._opened = (os.getpid(), driver)
+                # Whoever forgets to close a server loses it, and its connections with it.
+                weakref.finalize(self, _close, os.getpid(), driver).atexit = False
             return self._opened[1]
 
     # -- asking -----------------------------------------------------------------------------------
@@ -116,13 +120,23 @@ class Server:
         consume: Callable[[neo4j.Result], T],
         *,
         timeout: float | None = None,
+        strict: bool = False,
     ) -> T:
         """Run a query that only reads, and return what ``consume`` makes of its rows.
 
         Rows come as they are consumed. Where the connection is lost the query runs again and
         ``consume`` is called anew, so it must begin from nothing.
+
+        Args:
+            query: Cypher.
+            parameters: Its values.
+            consume: Reads the rows.
+            timeout: Seconds that a transaction may take, in place of the server's own.
+            strict: Whether connecting and all retries must fit into ``timeout`` too.
         """
-        return self._run("execute_read", query, parameters, consume, timeout)
+        limit = self.timeout if timeout is None else timeout
+        with self._explained(limit):
+            return self._attempt("execute_read", query, parameters, consume, limit, strict)
 
     def rows(
         self,
@@ -132,7 +146,7 @@ class Server:
         timeout: float | None = None,
     ) -> list[list[Any]]:
         """Run a query that only reads, and return its rows."""
-        return self.stream(query, parameters, lambda result: result.values(), timeout=timeout)
+        return self.stream(query, parameters, list_of, timeout=timeout)
 
     def write(
         self,
@@ -141,42 +155,50 @@ class Server:
         *,
         timeout: float | None = None,
     ) -> list[list[Any]]:
-        """Run a statement that writes, in a transaction of its own, and return its rows."""
-        return self._run(
-            "execute_write", query, parameters, lambda result: result.values(), timeout
-        )
+        """Run a statement that writes, in a transaction of its own, and return its rows.
 
-    def _run(
+        Doing it twice must be the same as doing it once: where the connection is lost while the
+        server commits, nobody knows whether it did, and the statement runs again.
+        """
+        import neo4j
+
+        limit = self.timeout if timeout is None else timeout
+        with self._explained(limit):
+            for _ in range(_LOST_COMMITS):
+                with suppress(neo4j.exceptions.IncompleteCommit):
+                    return self._attempt("execute_write", query, parameters, list_of, limit, False)
+            return self._attempt("execute_write", query, parameters, list_of, limit, False)
+
+    def _attempt(
         self,
         how: str,
         query: str,
         parameters: Mapping[str, Any] | None,
         consume: Callable[[neo4j.Result], T],
-        timeout: float | None,
+        limit: float,
+        strict: bool,
     ) -> T:
         import neo4j
 
-        limit = self.timeout if timeout is None else timeout
-
-        ends = monotonic() + self.deadline + limit + _GRACE
+        ends = monotonic() + limit + (0 if strict else self.deadline + _GRACE)
 
         @neo4j.unit_of_work(timeout=limit, metadata={"app": "kgfm"})
         def work(transaction: neo4j.ManagedTransaction) -> T:
-            nonlocal ends  # each attempt has the whole limit
-            ends = monotonic() + limit + _GRACE
+            nonlocal ends
+            if not strict:  # each attempt has the whole limit
+                ends = monotonic() + limit + _GRACE
             return consume(transaction.run(query, dict(parameters or {})))
 
         def ask() -> T:
             with self._driver().session(database=self.database) as session:
                 return getattr(session, how)(work)  # type: ignore[no-any-return]
 
-        with self._explained(limit):
-            try:
-                return within(lambda: ends - monotonic(), ask)
-            except TimeoutError:
-                # Closing may wait for the same server, so nobody waits for it.
-                threading.Thread(target=self.close, daemon=True).start()
-                raise
+        try:
+            return within(lambda: ends - monotonic(), ask)
+        except TimeoutError:
+            # Closing may wait for the same server, so nobody waits for it.
+            threading.Thread(target=self.close, daemon=True).start()
+            raise
 
     @cached_property
     def version(self) -> tuple[int, int]:
@@ -232,9 +254,24 @@ class Server:
             )
         if ".Statement.SyntaxError" in code or ".Statement.AccessMode" in code:
             return ValueError(f"{self.place} refused a query: {error.message}")
+        if error.is_retryable():
+            return ServerUnavailableError(
+                f"{self.place} could not do it for {self.deadline:g} s ({code}); try again later."
+            )
         if ".Security." in code:
             return PermissionError(f"{self.place} does not allow this ({code}).")
         return RuntimeError(f"{self.place} could not do it ({code}).")
+
+
+def list_of(result: neo4j.Result) -> list[list[Any]]:
+    """Return all rows of a result."""
+    return result.values()
+
+
+def _close(process: int, driver: neo4j.Driver) -> None:
+    """Close a driver in the process that opened it."""
+    if process == os.getpid():
+        driver.close()
 
 
 def _code(error: neo4j.exceptions.Neo4jError) -> str:

@@ -82,10 +82,12 @@ def write(
             say(f"{done:,} of {graph.num_triples:,} triples")
 
 
-def create_schema(server: Server, statements: Sequence[str]) -> None:
+def create_schema(
+    server: Server, statements: Sequence[str], parameters: Mapping[str, Any] | None = None
+) -> None:
     """Create constraints and indexes, and wait until they are there."""
     for statement in statements:
-        server.write(statement)
+        server.write(statement, parameters)
     server.rows("CALL db.awaitIndexes(300)")
 
 
