@@ -231,9 +231,9 @@ def test_further_columns_are_edge_attributes(tmp_path: Path) -> None:
             r"no column 'head' for the head; it has 'subject', 'predicate', 'object'",
         ),
         ("x\ty\tz\n", {"columns": ("x", "r", "z")}, "no column 'r' for the relation; it has 'x'"),
-        ("a\t\tb\n", {}, "has an empty 'relation'"),
+        ("a\t\tb\n", {}, r"t\.tsv, row 1: an empty 'relation'"),
         ("a\tr\tb\n", {"entities": [{"name": "A"}]}, "no column for the key: it has 'name'"),
-        ("a\tr\tb\n", {"entities": [{"key": "", "name": "A"}]}, "empty key"),
+        ("a\tr\tb\n", {"entities": [{"key": "", "name": "A"}]}, "row 0: an empty 'key'"),
     ],
 )
 def test_bad_tables_are_refused_with_the_place(tmp_path: Path, text, options, message) -> None:
@@ -246,7 +246,7 @@ def test_bad_tables_are_refused_with_the_place(tmp_path: Path, text, options, me
 def test_a_table_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes("Amélie,by,Jeunet\n".encode("latin-1"))
-    with pytest.raises(ValueError, match=r"t\.csv is not UTF-8"):
+    with pytest.raises(ValueError, match=r"t\.csv, row 1: not UTF-8"):
         KnowledgeGraph.from_tables(path)
 
 

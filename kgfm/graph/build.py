@@ -32,13 +32,14 @@ def table_arrays(name: str, table: StringTable) -> Arrays:
     return {f"{name}.offsets": table.offsets, f"{name}.bytes": table.bytes}
 
 
-class _Codes(defaultdict[str, int]):
+class Codes(defaultdict[str, int]):
     """Numbers strings in the order in which they come; whole columns run in C."""
 
     def __init__(self) -> None:
         super().__init__(itertools.count().__next__)
 
     def encode(self, column: Iterable[str]) -> Int64[np.ndarray, "row"]:
+        """Return the numbers of strings; new ones get the next numbers."""
         return np.fromiter(map(self.__getitem__, column), np.int64)
 
     def by_key(self) -> tuple[list[str], Int64[np.ndarray, "code"]]:
@@ -53,8 +54,8 @@ class GraphBuilder:
     """Takes records and triples in any order and any portions; gives the arrays of a graph."""
 
     def __init__(self) -> None:
-        self._entities = _Codes()
-        self._relations = _Codes()
+        self._entities = Codes()
+        self._relations = Codes()
         self._records: dict[int, EntityRecord] = {}
         self._relation_labels: dict[str, str] = {}
         self._triples: list[Int[np.ndarray, "3 triple"]] = []
@@ -77,6 +78,10 @@ class GraphBuilder:
         code = self._entities[record.key]
         old = self._records.get(code)
         self._records[code] = record if old is None else merged(old, record)
+
+    def record(self, key: str) -> EntityRecord | None:
+        """Return what is known about an entity so far."""
+        return self._records.get(self._entities[key]) if key in self._entities else None
 
     def add_relation(self, key: str, label: str = "") -> None:
         """Name a relation; one that no triple has does not come into the graph."""
@@ -106,7 +111,7 @@ class GraphBuilder:
         triples: Int[np.ndarray, "3 triple"],
         edge_attributes: Mapping[str, EdgeValues] | None = None,
     ) -> None:
-        """Add triples as numbers: the places of their keys in two lists, each key once in each.
+        """Add triples as numbers: the places of their keys in two lists.
 
         Args:
             entities: Keys of the heads and the tails; all of them come into the graph.

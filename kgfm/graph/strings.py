@@ -94,21 +94,30 @@ class StringTable(Sequence[str]):
 
     def take(self, rows: Int[np.ndarray, "row"]) -> StringTable:
         """Return a table of the strings at ``rows``, in that order."""
-        starts = self.offsets[:-1][rows]
-        offsets = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(self.offsets[1:][rows] - starts, out=offsets[1:])
+        return StringTable.cut(self.bytes, self.offsets[:-1][rows], self.offsets[1:][rows])
+
+    @classmethod
+    def cut(
+        cls,
+        source: UInt8[np.ndarray, "byte"],
+        starts: Int[np.ndarray, "row"],
+        ends: Int[np.ndarray, "row"],
+    ) -> StringTable:
+        """Return a table of the pieces of ``source`` from each start to the end beside it."""
+        offsets = np.zeros(len(starts) + 1, np.int64)
+        np.cumsum(ends - starts, out=offsets[1:])
         bytes = np.empty(offsets[-1], np.uint8)
         first = 0
-        while first < len(rows):  # an index for each byte would take eight times the bytes
+        while first < len(starts):  # an index for each byte would take eight times the bytes
             last = int(np.searchsorted(offsets, offsets[first] + _BYTES, "right")) - 1
-            last = min(max(last, first + 1), len(rows))
+            last = min(max(last, first + 1), len(starts))
             place = slice(int(offsets[first]), int(offsets[last]))
             lengths = np.diff(offsets[first : last + 1])
             shift = np.repeat(starts[first:last] - offsets[first:last], lengths)
             shift += np.arange(place.start, place.stop)
-            bytes[place] = self.bytes[shift]
+            bytes[place] = source[shift]
             first = last
-        return StringTable(offsets, bytes)
+        return cls(offsets, bytes)
 
 
 def has_surrogate(string: str) -> bool:

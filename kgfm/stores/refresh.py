@@ -122,7 +122,7 @@ def update_from_files(old: KnowledgeGraph, source: Any, **options: Any) -> Knowl
     for table in ("entities", "relations"):
         if table in origin and options.get(table) is None:
             raise ValueError(
-                f"The snapshot was built with a table of {table}, {origin[table]['file']!r}; "
+                f"The snapshot was built with a table of {table}, {_names(origin[table])}; "
                 f"name the new one with --{table}."
             )
     read: Any = STORES[store]
@@ -205,9 +205,12 @@ def refresh(snapshot: str | Path, source: Any = None, **options: Any) -> Refresh
 
 
 def _files(origin: Mapping[str, Any]) -> str:
-    entries = origin.get("files") or [origin.get("triples", {})]
-    names = [entry["file"] for entry in entries if "file" in entry]
-    return ", ".join(map(repr, names)) or "rows in memory"
+    return _names(origin.get("files") or origin.get("triples") or []) or "rows in memory"
+
+
+def _names(files: Any) -> str:
+    entries = [files] if isinstance(files, Mapping) else files
+    return ", ".join(repr(entry["file"]) for entry in entries)
 
 
 def _is_bare(record: EntityRecord) -> bool:

@@ -1,19 +1,28 @@
-"""Graphs as tables: TSV and CSV files, rows, data frames."""
+"""Graphs as tables: TSV, CSV, Parquet and Feather files, Arrow tables, data frames, rows."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from kgfm.graph import EntityRecord, GraphBuilder, GraphSchema, KnowledgeGraph
-from kgfm.graph.build import in_chunks
-from kgfm.graph.records import plain
-from kgfm.storage import sha256
-from kgfm.stores.records import RecordMaker
-from kgfm.stores.rows import Table, is_path, table_of
+import numpy as np
+from jaxtyping import Int
 
-SUFFIXES = (".tsv", ".csv", ".txt", ".tab", ".dict")
+from kgfm.graph import EntityRecord, GraphBuilder, GraphSchema, KnowledgeGraph
+from kgfm.graph.build import Codes
+from kgfm.graph.columns import Coded
+from kgfm.graph.strings import StringTable, has_surrogate
+from kgfm.storage import sha256
+from kgfm.stores import arrow, text_files
+from kgfm.stores.batches import Batch, Column, Table, coded, key_text, values_of
+from kgfm.stores.records import RecordMaker
+from kgfm.stores.rejects import Rejects
+from kgfm.stores.rows import is_path, table_of, typed_values
+
+SUFFIXES = (*text_files.SUFFIXES, *arrow.SUFFIXES)
 COLUMNS = ("head", "relation", "tail")
 # Two of these in the first line, and it is no triple.
 _HEADER_WORDS = {"head", "relation", "tail", "subject", "predicate", "object", "source", "target"}
@@ -28,39 +37,51 @@ def read(
     columns: Sequence[str] = COLUMNS,
     delimiter: str | None = None,
     header: bool | None = None,
+    on_error: str = "raise",
+    rejects: str | Path | None = None,
     source: Mapping[str, Any] | None = None,
 ) -> KnowledgeGraph:
     """Build a graph from a table of triples, and if there are, tables of entities and relations.
 
+    Rows are read in batches of columns, and a key that comes a million times is one string. A
+    triple given twice counts once; so does an entity in several rows, which add to each other.
+
     Args:
-        triples: A TSV or CSV file, a data frame, or rows: (head, relation, tail), or mappings.
-            Columns beyond the three become edge attributes.
-        entities: A file, a data frame, mappings of column to value, or a mapping from key to label
-            (or to such a mapping). Columns that the schema does not know become attributes. A file
-            without a header line has two columns: key and label.
+        triples: A TSV, CSV, Parquet or Feather file, an Arrow table, a data frame, or rows:
+            (head, relation, tail), or mappings. Columns beyond the three become edge attributes.
+        entities: A file or several, a data frame or Arrow table, mappings of column to value, or
+            a mapping from key to label (or to such a mapping). Columns that the schema does not
+            know become attributes. A text file without a header line has two columns: key and
+            label.
         relations: Likewise; only key and label count.
         schema: Names of the columns; see :class:`~kgfm.graph.GraphSchema`.
         columns: Names of the head's, the relation's and the tail's column.
-        delimiter: Between the fields of the files; guessed where ``None``.
+        delimiter: Between the fields of the text files; guessed where ``None``.
         header: Whether the first line of ``triples`` names the columns; ``None`` looks.
-        source: What to remember of where the graph comes from; by default the files' hashes.
+        on_error: ``"raise"`` at the first row that cannot be read, or ``"skip"`` such rows and
+            warn of their number. Lines of a text file count from 1, other rows from 0.
+        rejects: With ``"skip"``: a CSV file for the rows that were skipped, with the reasons.
+        source: What to remember of where the graph comes from; by default the files' hashes and
+            the options.
 
     Raises:
-        ValueError: A column is missing, or a row has another number of fields; the message names
-            the columns that exist, or the file and the row.
+        ValueError: A column is missing, or a row is malformed, lacks a key, or calls an entity
+            otherwise than an earlier row; the message names the columns that exist, or the row.
     """
     schema = schema or GraphSchema()
     builder = GraphBuilder()
-    for record in _records(entities, "entities", schema, delimiter):
-        builder.add_entity(record)
-    for record in _records(relations, "relations", schema, delimiter):
-        builder.add_relation(record.key, record.label)
-    judge = header if header is not None else _is_header(columns)
-    table = table_of(triples, "triples", columns, delimiter=delimiter, header=judge)
-    _add_triples(builder, table, columns)
+    with Rejects(on_error, rejects) as rejected:
+        reader = _Reader(builder, schema, delimiter, rejected)
+        reader.add_entities(entities)
+        reader.add_relations(relations)
+        judge = header if header is not None else _is_header(columns)
+        table = table_of(triples, "triples", columns, rejected, delimiter=delimiter, header=judge)
+        reader.add_triples(table, columns)
     if source is None:
+        options = {"columns": tuple(columns), "delimiter": delimiter, "header": header}
         given = {"triples": triples, "entities": entities, "relations": relations}
-        source = {"store": "tables", **_origin(given)}
+        source = {"store": "tables", **_origin(given), **_remembered(options, schema)}
+        source |= {"skipped": rejected.count} if on_error == "skip" else {}
     return KnowledgeGraph.from_builder(builder, source)
 
 
@@ -74,78 +95,204 @@ def _is_header(columns: Sequence[str]) -> Callable[[Sequence[str]], bool]:
     return judge
 
 
-def _records(
-    given: Any, what: str, schema: GraphSchema, delimiter: str | None
-) -> Iterator[EntityRecord]:
-    if given is None:
-        return
-    make = RecordMaker(schema)
-    if isinstance(given, Mapping):
-        for key, fields in given.items():
-            yield make(key, fields if isinstance(fields, Mapping) else {schema.label[-1]: fields})
-        return
-    known = {name.casefold() for name in schema.key}
-    table = table_of(
-        given,
-        what,
-        (schema.key[0], schema.label[-1]),
-        delimiter=delimiter,
-        header=lambda fields: any(field.casefold() in known for field in fields),
-        joined=True,
-    )
-    place = _key_column(table, schema)
-    named = [p for p, column in enumerate(table.columns) if make.knows(column)]
-    table = table.typed(except_for=[place, *named])
-    names = table.columns[:place] + table.columns[place + 1 :]
-    for row in table.rows:
-        yield make(
-            _key(row[place]), dict(zip(names, [*row[:place], *row[place + 1 :]], strict=True))
+class _Reader:
+    """Puts tables into a builder."""
+
+    def __init__(
+        self, builder: GraphBuilder, schema: GraphSchema, delimiter: str | None, rejects: Rejects
+    ) -> None:
+        self._builder, self._schema = builder, schema
+        self._delimiter, self._rejects = delimiter, rejects
+        self._make = RecordMaker(schema)
+
+    # -- entities and relations -------------------------------------------------------------------
+
+    def add_entities(self, given: Any) -> None:
+        rows: dict[str, int] = {}  # in which an entity came first
+        for name, number, record in self._records(given, "entities"):
+            if self._agrees(record, name, number, rows):
+                self._builder.add_entity(record)
+
+    def add_relations(self, given: Any) -> None:
+        for _, _, record in self._records(given, "relations"):
+            self._builder.add_relation(record.key, record.label)
+
+    def _agrees(self, record: EntityRecord, name: str, number: int, rows: dict[str, int]) -> bool:
+        """Say whether a record calls and describes its entity as the rows before did."""
+        old = self._builder.record(record.key) or record
+        for what, before, now in (
+            ("label", old.label, record.label),
+            ("description", old.description, record.description),
+        ):
+            if before and now and before != now:
+                reason = f"another {what} for {record.key!r} than in row {rows[record.key]}"
+                self._rejects.add(name, number, reason, [record.key, now])
+                return False
+        rows.setdefault(record.key, number)
+        return True
+
+    def _records(self, given: Any, what: str) -> Iterator[tuple[str, int, EntityRecord]]:
+        if given is None:
+            return
+        if isinstance(given, Mapping):
+            label = self._schema.label[-1]
+            for number, (key, fields) in enumerate(given.items()):
+                fields = fields if isinstance(fields, Mapping) else {label: fields}
+                yield f"The table of {what}", number, self._make(key, fields)
+            return
+        several = isinstance(given, (list, tuple)) and given and all(map(is_path, given))
+        for one in given if several else [given]:
+            yield from self._records_of(self._table(one, what))
+
+    def _table(self, given: Any, what: str) -> Table:
+        known = {name.casefold() for name in self._schema.key}
+        return table_of(
+            given,
+            what,
+            (self._schema.key[0], self._schema.label[-1]),
+            self._rejects,
+            delimiter=self._delimiter,
+            header=lambda fields: any(field.casefold() in known for field in fields),
+            joined=True,
         )
+
+    def _records_of(self, table: Table) -> Iterator[tuple[str, int, EntityRecord]]:
+        key = _key_column(table, self._schema)
+        fields = [place for place in range(len(table.columns)) if place != key]
+        untyped = [
+            place
+            for place in fields
+            if table.is_text and not self._make.knows(table.columns[place])
+        ]
+        texts = {place: _TextColumn() for place in untyped}
+        batches = []
+        for batch in table.batches:
+            batch, _ = self._with_keys(batch, table, [key])
+            for place, text in texts.items():
+                text.add(batch.columns[place])
+                batch.columns[place] = []
+            batches.append(batch)
+        typed = {place: text.values() for place, text in texts.items()}
+        names = [table.columns[place] for place in fields]
+        for batch in batches:
+            columns = [
+                itertools.islice(typed[place], len(batch))
+                if place in typed
+                else values_of(batch.columns[place])
+                for place in fields
+            ]
+            rows = zip(*columns, strict=True) if columns else itertools.repeat((), len(batch))
+            keys = map(key_text, values_of(batch.columns[key]))
+            numbers = batch.numbers.tolist()
+            for number, name, row in zip(numbers, keys, rows, strict=True):
+                yield table.name, number, self._make(name, dict(zip(names, row, strict=True)))
+
+    # -- triples ----------------------------------------------------------------------------------
+
+    def add_triples(self, table: Table, columns: Sequence[str]) -> None:
+        places = [table.position(name, role) for name, role in zip(columns, COLUMNS, strict=True)]
+        others = [place for place in range(len(table.columns)) if place not in places]
+        texts = {place: _TextColumn() for place in others if table.is_text}
+        for batch in table.batches:
+            batch, (heads, relations, tails) = self._with_keys(batch, table, places)
+            attributes = {}
+            for place in others:
+                if place in texts:
+                    texts[place].add(batch.columns[place])
+                else:
+                    attributes[table.columns[place]] = _edge_values(batch.columns[place])
+            codes = np.stack([heads[1], relations[1], tails[1] + len(heads[0])])
+            entities = itertools.chain(heads[0], tails[0])
+            self._builder.add_coded_triples(entities, relations[0], codes, attributes)
+        for place, text in texts.items():
+            self._builder.add_edge_attribute(table.columns[place], text.coded())
+
+    def _with_keys(
+        self, batch: Batch, table: Table, places: Sequence[int]
+    ) -> tuple[Batch, list[tuple[list[str], Int[np.ndarray, "row"]]]]:
+        """Return the rows with sound keys, and the keys of the columns at ``places``, coded."""
+        found = [coded(batch.columns[place]) for place in places]
+        sound = np.ones(len(batch), bool)
+        for place, (keys, codes) in zip(places, found, strict=True):
+            faults = {code: fault for code, key in enumerate(keys) if (fault := _fault(key))}
+            for code, fault in faults.items():
+                for row in np.flatnonzero((codes == code) & sound).tolist():
+                    sound[row] = False
+                    reason = f"{fault} {table.columns[place]!r}"
+                    self._rejects.add(table.name, int(batch.numbers[row]), reason, batch.row(row))
+        if sound.all():
+            return batch, found
+        batch = batch.where(sound)
+        return batch, [coded(batch.columns[place]) for place in places]
+
+
+def _fault(key: str) -> str:
+    """Say what keeps a text from being a key; nothing if it may be one."""
+    if not key:
+        return "an empty"
+    if "\0" in key:
+        return "a NUL character in"
+    return "" if key.isascii() or not has_surrogate(key) else "a lone surrogate in"
+
+
+def _edge_values(column: Column) -> list[Any] | np.ndarray | Coded:
+    return Coded(*coded(column)) if isinstance(column, StringTable) else column
+
+
+class _TextColumn:
+    """A column of a text file whose type shows when all of it has been seen."""
+
+    def __init__(self) -> None:
+        self._texts = Codes()
+        self._parts: list[np.ndarray] = []
+
+    def add(self, column: Column) -> None:
+        """Add a portion."""
+        texts, codes = coded(column)
+        self._parts.append(self._texts.encode(texts).astype(np.int32)[codes])
+
+    def coded(self) -> Coded:
+        """Return the column, numbers and truth values in place of texts if all are such."""
+        codes = np.concatenate([np.empty(0, np.int32), *self._parts])
+        return Coded(typed_values(list(self._texts)), codes)
+
+    def values(self) -> Iterator[Any]:
+        """Yield the values of the column, row by row."""
+        values, codes = self.coded()
+        return map(values.__getitem__, codes.tolist())
 
 
 def _key_column(table: Table, schema: GraphSchema) -> int:
     folded = [column.casefold() for column in table.columns]
     for name in schema.key:
         if name.casefold() in folded:
-            return folded.index(name.casefold())
+            return table.position(table.columns[folded.index(name.casefold())], "key")
     raise ValueError(
         f"{table.name} has no column for the key: it has {', '.join(map(repr, table.columns))}, "
         f"the schema knows {', '.join(map(repr, schema.key))}. Name it in GraphSchema(key=...)."
     )
 
 
-def _add_triples(builder: GraphBuilder, table: Table, columns: Sequence[str]) -> None:
-    what = ("head", "relation", "tail")
-    places = [table.position(column, role) for column, role in zip(columns, what, strict=True)]
-    others = [place for place in range(len(table.columns)) if place not in places]
-    if others:
-        table = table.typed(except_for=places)
-    for chunk in in_chunks(table.rows):
-        values = list(zip(*chunk, strict=True))
-        heads, relations, tails = (_keys(values[place], table, place) for place in places)
-        attributes = {table.columns[place]: values[place] for place in others}
-        builder.add_triples(heads, relations, tails, attributes)
-
-
 def _origin(given: Mapping[str, Any]) -> dict[str, Any]:
-    paths = {what: Path(p) for what, p in given.items() if is_path(p)}
-    return {what: {"file": path.name, "sha256": sha256(path)} for what, path in paths.items()}
+    """Return the names and hashes of the files."""
+    found: dict[str, Any] = {}
+    for what, one in given.items():
+        if is_path(one):
+            found[what] = _file(Path(one))
+        elif isinstance(one, (list, tuple)) and one and all(map(is_path, one)):
+            found[what] = [_file(Path(path)) for path in one]
+    return found
 
 
-def _key(value: Any) -> str:
-    """Return a key as text; numbers are written out, a missing one is empty."""
-    if isinstance(value, str):
-        return value
-    value = plain(value)
-    return "" if value is None else str(value)
+def _file(path: Path) -> dict[str, str]:
+    return {"file": path.name, "sha256": sha256(path)}
 
 
-def _keys(values: Sequence[Any], table: Table, place: int) -> Sequence[str]:
-    if any(not isinstance(value, str) for value in values):
-        values = [_key(value) for value in values]
-    if "" in values:
-        raise ValueError(
-            f"{table.name} has an empty {table.columns[place]!r} in a row; "
-            "fill it or leave the row out."
-        )
-    return values
+def _remembered(options: Mapping[str, Any], schema: GraphSchema) -> dict[str, Any]:
+    """Return the options that are not the default, for a refresh."""
+    defaults = {"columns": COLUMNS, "delimiter": None, "header": None}
+    kept = {name: value for name, value in options.items() if value != defaults[name]}
+    standard = asdict(GraphSchema())
+    own = {name: value for name, value in asdict(schema).items() if value != standard[name]}
+    kept |= {"schema": own} if own else {}
+    return {"options": kept} if kept else {}
