@@ -149,6 +149,7 @@ def one_more(label: str, *rest: Any) -> KnowledgeGraph:
         (graph(named, [*ring, ("e0", "nextTo", "e2")]), "relations-alike", "note"),
         (graph(named, [*ring, *rare]), "rare-relations", "note"),
         (graph(named, [*ring, ("e0", "next_to", "e0")]), "self-loops", "note"),
+        (graph(named, [*ring, ring[0]]), "repeated-triples", "note"),
         (
             graph(named, [(f"e{i}", "by", f"e{i + 1}") for i in range(0, 40, 2)]),
             "islands",

@@ -72,6 +72,11 @@ class GraphBuilder:
         """Keys of the relations so far."""
         return self._relations.keys()
 
+    @property
+    def num_given(self) -> int:
+        """Number of triples given so far, those given twice counted twice."""
+        return self._num_given
+
     def add_entity(self, record: EntityRecord) -> None:
         """Add an entity; of two records with one key the later one only adds."""
         _check_key(record.key, "An entity")

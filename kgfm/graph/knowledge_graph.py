@@ -150,7 +150,9 @@ class KnowledgeGraph(GraphArrays):
     ) -> KnowledgeGraph:
         """Finish a builder that a store has filled."""
         arrays, edge_names = builder.build()
-        return cls._of(arrays, edge_names, source or {})
+        repeated = builder.num_given - len(arrays["heads"])
+        noted = {"repeated_triples": repeated} if repeated else {}
+        return cls._of(arrays, edge_names, {**(source or {}), **noted})
 
     @classmethod
     def _of(

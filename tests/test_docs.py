@@ -1,0 +1,95 @@
+"""The pages under docs do what they say: their code runs, their commands exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kgfm.cli.app import COMMANDS, main
+
+if TYPE_CHECKING:
+    from neo4j_server import Neo4j
+    from sparql_server import Oxigraph
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE = (DOCS / "bring-your-graph.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)(?: server=(\w+))?\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+LINES = [
+    line
+    for page in sorted(DOCS.glob("*.md"))
+    for line in re.findall(r"kgfm (?:graph )?\w+[^`\n]*", page.read_text(encoding="utf-8"))
+    if " ".join(line.split()[1:3]) in COMMANDS or line.split()[1] in COMMANDS
+]
+IMPORTS = "from pathlib import Path\nimport kgfm\n"
+
+
+def code(server: str = "") -> str:
+    return "\n".join(text for language, of, text in BLOCKS if language == "python" and of == server)
+
+
+def run(source: str, **names: Any) -> dict[str, Any]:
+    exec(compile(IMPORTS + source, "bring-your-graph.md", "exec"), names)
+    return names
+
+
+@pytest.mark.filterwarnings("ignore:.*have no label")
+def test_what_needs_no_server_runs_and_prints_what_the_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("networkx")
+    monkeypatch.chdir(tmp_path)
+    names = run(code())
+    said = capsys.readouterr().out
+    for expected in re.findall(r"^ *print\(.*\)  # (.*)$", code(), re.MULTILINE):
+        assert expected in said
+    assert "False" not in said
+    assert "fault: all 2 entities have no label" in said
+    assert repr(names["data"]).startswith("Data(")
+
+
+@pytest.mark.sparql
+def test_the_blocks_about_sparql_run_on_a_real_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, oxigraph: Oxigraph
+) -> None:
+    import rdflib
+
+    monkeypatch.chdir(tmp_path)
+    turtle = re.search(r'write_text\("""(.*?)"""\)', PAGE, re.DOTALL)
+    assert turtle is not None
+    url = oxigraph.put(rdflib.Graph().parse(data=turtle[1]).serialize(format="nt").encode())
+    names = run(code("sparql").replace("http://localhost:7878/query", url))
+    assert names["kg"].num_triples == 1
+    assert names["kg"].fingerprint == names["films"].fingerprint
+    assert len(names["retriever"]([names["heat"]]).nodes) == 2
+
+
+@pytest.mark.neo4j
+def test_the_blocks_about_neo4j_run_on_a_real_server(
+    neo4j: Neo4j, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import kgfm
+
+    source = code("neo4j").replace('"bolt://localhost:7687"', repr(neo4j.uri))
+    source = source.replace('("neo4j", "password")', repr(neo4j.auth))
+    kg = kgfm.KnowledgeGraph.from_records([{"key": "a", "label": "A"}], [("a", "r", "a")])
+    run(source, kg=kg)
+    assert "True" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_command_of_the_docs_is_one(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    name = " ".join(words[:2]) if " ".join(words[:2]) in COMMANDS else words[0]
+    assert main([*name.split(), "--help"]) == 0
+    options = set(re.findall(r"--[\w.]+", capsys.readouterr().out))
+    assert {word.partition("=")[0] for word in words if word.startswith("--")} <= options
+
+
+def test_every_layout_has_its_line() -> None:
+    from kgfm.stores.layouts import LAYOUTS
+
+    assert set(LAYOUTS) <= set(re.findall(r"`([\w-]+)`", PAGE))
