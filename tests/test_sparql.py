@@ -248,7 +248,7 @@ def test_a_run_that_was_cut_off_goes_on_from_its_pages(oxigraph: Oxigraph, tmp_p
     first = Endpoint(url)
     with pytest.raises(KeyboardInterrupt):
         KnowledgeGraph.from_sparql(first, folder=pages, page=10, progress=stop)
-    assert len(list(pages.glob("page-*.nt"))) >= 5
+    assert len(list(pages.rglob("page-*.nt"))) >= 5
     second = Endpoint(url)
     graph = KnowledgeGraph.from_sparql(second, folder=pages, page=10)
     assert graph.fingerprint == expected

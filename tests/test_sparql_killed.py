@@ -49,7 +49,7 @@ def test_a_build_killed_at_ten_moments_goes_on_to_the_same_snapshot(
         if (out / "manifest.json").exists():
             assert KnowledgeGraph.open(out, verify=True).fingerprint == expected
         elif pages.exists():
-            now = len(list(pages.glob("page-*.nt")))
+            now = len(list(pages.rglob("pages/page-*.nt")))
             # They go all at once, when the graph stands in memory and is about to be saved.
             assert now >= kept or now == 0, "a page that was whole stays"
             kept = now

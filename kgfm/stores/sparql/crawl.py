@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -77,16 +78,22 @@ class Crawl:
         """
         select = "SELECT ?s (COUNT(*) AS ?n) WHERE"
         if expected <= self._page:
-            rows = self._listed(f"{select} {{ {pattern} }} GROUP BY ?s")
-            if len(rows) == expected:
-                return dict(sorted(rows))
+            with suppress(AnswerTooLargeError):  # the server allows less; so in pages
+                rows = self._listed(f"{select} {{ {pattern} }} GROUP BY ?s")
+                if len(rows) == expected:
+                    return dict(sorted(rows))
         counts: Counts = {}
-        last = ""
+        last, page = "", self._page
         while True:
             keyset = f"FILTER(isIRI(?s) && STR(?s) > {string(last)})"
-            rows = self._listed(
-                f"{select} {{ {pattern} {keyset} }} GROUP BY ?s ORDER BY STR(?s) LIMIT {self._page}"
-            )
+            listing = f"{select} {{ {pattern} {keyset} }} GROUP BY ?s ORDER BY STR(?s)"
+            try:
+                rows = self._listed(f"{listing} LIMIT {page}")
+            except AnswerTooLargeError:
+                if page == 1:
+                    raise
+                page //= 2
+                continue
             if not rows:
                 return counts
             keys = [last, *(key for key, _ in rows)]

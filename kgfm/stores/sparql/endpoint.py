@@ -28,7 +28,7 @@ _REDIRECTS = 3
 _LATER = {408, 425, 429, 500, 502, 503, 504}
 # Virtuoso refuses by its estimate of the cost, before it begins.
 _TOO_COSTLY = re.compile(
-    r"estimated execution time|exceeds the limit|query is too (complex|large)", re.I
+    r"estimated execution time|exceeds the limit|query is too (complex|large)|rows to sort", re.I
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -79,14 +80,16 @@ def read(
     shape |= {"graph": list(endpoint.graph)}
     with ExitStack() as stack:
         kept = folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="kgfm-sparql-"))
-        Path(kept).mkdir(parents=True, exist_ok=True)
-        crawl = Crawl(endpoint, Path(kept), page, progress)
+        pages, gone = Path(kept) / "pages", Path(kept) / ".gone"
+        shutil.rmtree(gone, ignore_errors=True)  # what a killed run had begun to remove
+        pages.mkdir(parents=True, exist_ok=True)
+        crawl = Crawl(endpoint, pages, page, progress)
         state = None if modified is None else crawl.state(modified)
         schema = schema or GraphSchema()
         if pattern is None:
             files = _whole(endpoint, crawl, blank_nodes)
         else:
-            files = Part(crawl, schema, Path(kept)).read(pattern, depth, blank_nodes)
+            files = Part(crawl, schema, pages).read(pattern, depth, blank_nodes)
         graph = rdf.read(files, schema=schema, format="nt")
         graph.manifest["source"] = {
             "store": "sparql",
@@ -95,9 +98,8 @@ def read(
             "state": state,
             "blank_node_ties": graph.manifest["source"].get("blank_node_ties", 0),
         }
-        for name in ("page-*", ".tmp-*"):  # the second: what a killed run was writing
-            for path in Path(kept).glob(name):
-                path.unlink()
+        pages.replace(gone)  # so that they go all at once
+        shutil.rmtree(gone)
     return graph
 
 
