@@ -13,9 +13,9 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from kgfm.batch import Collator, Prepared
 from kgfm.model import KGModel
