@@ -31,8 +31,7 @@ def as_json(value: Any) -> str:
 
 def write_json(path: str | Path, value: Any) -> None:
     """Write a value to a JSON file, whole or not at all."""
-    # Half a surrogate pair, of a text that was no proper one, is written as JSON's own escape.
-    replace_file(Path(path), as_json(value).encode("utf-8", "backslashreplace"))
+    replace_file(Path(path), as_json(value).encode())
 
 
 def _finite(value: Any) -> Any:
