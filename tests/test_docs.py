@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import rdflib
 
 from kgfm.cli.app import COMMANDS, main
 
@@ -36,6 +37,13 @@ def run(source: str, **names: Any) -> dict[str, Any]:
     return names
 
 
+def films() -> rdflib.Graph:
+    """The RDF of the page."""
+    turtle = re.search(r'write_text\("""(.*?)"""\)', PAGE, re.DOTALL)
+    assert turtle is not None
+    return rdflib.Graph().parse(data=turtle[1])
+
+
 @pytest.mark.filterwarnings("ignore:.*have no label")
 def test_what_needs_no_server_runs_and_prints_what_the_page_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -55,12 +63,8 @@ def test_what_needs_no_server_runs_and_prints_what_the_page_says(
 def test_the_blocks_about_sparql_run_on_a_real_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, oxigraph: Oxigraph
 ) -> None:
-    import rdflib
-
     monkeypatch.chdir(tmp_path)
-    turtle = re.search(r'write_text\("""(.*?)"""\)', PAGE, re.DOTALL)
-    assert turtle is not None
-    url = oxigraph.put(rdflib.Graph().parse(data=turtle[1]).serialize(format="nt").encode())
+    url = oxigraph.put(films().serialize(format="nt").encode())
     names = run(code("sparql").replace("http://localhost:7878/query", url))
     assert names["kg"].num_triples == 1
     assert names["kg"].fingerprint == names["films"].fingerprint
@@ -75,9 +79,10 @@ def test_the_blocks_about_neo4j_run_on_a_real_server(
 
     source = code("neo4j").replace('"bolt://localhost:7687"', repr(neo4j.uri))
     source = source.replace('("neo4j", "password")', repr(neo4j.auth))
-    kg = kgfm.KnowledgeGraph.from_records([{"key": "a", "label": "A"}], [("a", "r", "a")])
-    run(source, kg=kg)
+    names = run(source, kg=kgfm.KnowledgeGraph.from_rdf(films()))
     assert "True" in capsys.readouterr().out
+    assert len(names["retriever"]([names["heat"]]).nodes) == 2
+    names["server"].close()
 
 
 @pytest.mark.parametrize("line", LINES)
