@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import jaxtyping
 import pytest
+import spacy
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking import LINKERS, Linker
 from kgfm.linking.fold import fold, tokens
+from kgfm.linking.spans import SpacySpans, capitals
 from kgfm.types import Mention
 
 NAMES = {
@@ -185,7 +188,7 @@ def test_one_text_instead_of_a_list_is_refused(linker: Linker) -> None:
         linker.link("Heat")
 
 
-@pytest.mark.parametrize("wrong", [{"min_score": 1.5}, {"min_length": 0}])
+@pytest.mark.parametrize("wrong", [{"min_score": 1.5}, {"min_length": 0}, {"min_likeness": -1}])
 def test_arguments_out_of_range_are_refused(graph: KnowledgeGraph, wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Linker(graph, **wrong)  # type: ignore[arg-type]
@@ -227,4 +230,70 @@ def test_the_dictionary_is_made_when_first_used_and_not_pickled(graph: Knowledge
 def test_the_configuration_builds_an_equal_linker(graph: KnowledgeGraph) -> None:
     linker = Linker(graph, min_score=0.8, keep_nil=True)
     assert Linker(graph, **linker.config())("Heat") == linker("Heat")
-    assert repr(linker) == "Linker(min_score=0.8, min_length=1, guard=True, keep_nil=True)"
+    assert repr(linker).startswith("Linker(min_score=0.8, min_length=1, guard=True, keep_nil=True,")
+    with pytest.raises(TypeError, match="cannot be saved"):
+        Linker(graph, spans=lambda texts: [[] for _ in texts]).config()
+
+
+def test_names_within_and_across_longer_ones_are_given_on_request(graph: KnowledgeGraph) -> None:
+    mentions = Linker(graph, overlapping=True)("New York City")
+    assert found(mentions) == [("New York", "city/ny"), ("New York City", "city/nyc")]
+
+
+def test_spans_of_another_source_are_linked_by_what_they_are_like(graph: KnowledgeGraph) -> None:
+    text = "Mann made Heat with Micheal Mann, Zzyzx Qwrt and Michael Mann."
+    assert ("Mann", "person/mann") not in found(Linker(graph)(text))
+    fuzzy = Linker(graph, fuzzy=True, min_score=0)
+    assert found(fuzzy(text)) == [
+        ("Mann", "person/mann"),
+        ("Heat", "film/heat"),
+        ("Micheal Mann", "person/mann"),
+        ("Michael Mann", "person/mann"),
+    ]
+    nil = Linker(graph, fuzzy=True, keep_nil=True)(text)
+    assert ("Zzyzx Qwrt", None) in found(nil)
+    copy = pickle.loads(pickle.dumps(fuzzy))
+    assert copy(text) == fuzzy(text)
+
+
+def test_a_span_that_holds_more_than_a_name_wins_only_if_it_is_like_a_name() -> None:
+    graph = graph_of({"bank": ["Deutsche Bank AG"], "de": ["Deutsche"], "x": ["Heat"]}, [])
+    assert found(Linker(graph, fuzzy=True)("Deutsche Bank fell")) == [("Deutsche Bank", "bank")]
+    assert found(Linker(graph, fuzzy=True)("Heat Qwrtzu Yxcvb")) == [("Heat", "x")]
+
+
+def test_spans_come_from_spacy_or_from_any_function(graph: KnowledgeGraph, tmp_path: Path) -> None:
+    language = spacy.blank("en")
+    ruler = language.add_pipe("entity_ruler")
+    ruler.add_patterns([{"label": "PERSON", "pattern": "michael man"}])
+    text = "who is michael man?"
+    for spans in (SpacySpans(language), lambda texts: [[(7, 18)] for _ in texts]):
+        linker = Linker(graph, fuzzy=True, spans=spans)
+        assert found(linker(text)) == [("michael man", "person/mann")]
+    language.to_disk(tmp_path / "ner")
+    named = Linker(graph, fuzzy=True, spans=f"spacy:{tmp_path / 'ner'}")
+    assert found(named(text)) == [("michael man", "person/mann")]
+    assert named.config()["spans"].startswith("spacy:")
+    assert found(Linker(graph, spans="capitals", keep_nil=True)("Qwrt ran")) == [("Qwrt", None)]
+
+
+def test_an_unknown_source_of_spans_is_refused(graph: KnowledgeGraph) -> None:
+    with pytest.raises(ValueError, match="capitals"):
+        Linker(graph, spans="capital")
+    with pytest.raises(OSError, match="spacy download"):
+        Linker(graph, spans="spacy:no_such_model")("Heat")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The Bank of the West met J. P. Morgan.", ["Bank of the West", "J. P. Morgan"]),
+        ("He met Smith. Jones left the room.", ["Smith", "Jones"]),
+        ("Ludwig van Beethoven and Élodie O'Brien", ["Ludwig van Beethoven", "Élodie O'Brien"]),
+        ("nothing here", []),
+        ("New\nYork", ["New", "York"]),
+        ("", []),
+    ],
+)
+def test_runs_of_capitals_are_spans(text: str, expected: list[str]) -> None:
+    assert [text[start:end] for start, end in capitals([text])[0]] == expected

@@ -20,7 +20,9 @@ class BaseLinker(ABC):
 
     @abstractmethod
     def link(self, texts: Sequence[str]) -> list[tuple[Mention, ...]]:
-        """Return the mentions of each text, in the order of the text, none overlapping another.
+        """Return the mentions of each text, in the order of the text.
+
+        None overlaps another, unless the linker was told so.
 
         Raises:
             TypeError: One of the texts is no ``str``; the message names its index.

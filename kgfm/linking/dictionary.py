@@ -156,24 +156,27 @@ class NameDictionary:
         if ranked is None:
             ranked = self._ranked[name] = {}
             if self.arrays["row_indptr"][name + 1] - self.arrays["row_indptr"][name] == 1:
-                ranked[""] = self._rank(name, -1)  # whatever the spelling
+                ranked[""] = self._rank(name, "")  # whatever the spelling
         found = ranked.get("")
         if found is not None:
             return found
-        spellings = self.spellings(name)
-        key = spelled if spelled in spellings else _OTHER
+        key = spelled if spelled in self.spellings(name) else _OTHER
         if key not in ranked:
-            which = spellings.index(spelled) if key == spelled else -1
-            ranked[key] = self._rank(name, which)
+            ranked[key] = self._rank(name, key)
         return ranked[key]
 
-    def _rank(self, name: int, which: int) -> tuple[tuple[str, float], ...]:
-        """Rank the bearers of a name, those of its spelling ``which`` first."""
-        rows, bearers, degree = self.rows(name), np.empty(0, np.int64), self.graph.degree
-        if which >= 0:
-            place = int(self.arrays["spelling_indptr"][name]) + which
-            first, last = self.arrays["bearer_indptr"][place : place + 2].tolist()
-            bearers = self.arrays["bearers"][first:last].astype(np.int64)
+    def bearers(self, name: int, spelled: str) -> Int64[np.ndarray, "row"]:
+        """Return the rows of the entities with a name that is spelled exactly so."""
+        spellings = self.spellings(name)
+        if spelled not in spellings:
+            return np.empty(0, np.int64)
+        place = int(self.arrays["spelling_indptr"][name]) + spellings.index(spelled)
+        first, last = self.arrays["bearer_indptr"][place : place + 2].tolist()
+        return self.arrays["bearers"][first:last].astype(np.int64)
+
+    def _rank(self, name: int, spelled: str) -> tuple[tuple[str, float], ...]:
+        """Rank the bearers of a name, those with this spelling first."""
+        rows, bearers, degree = self.rows(name), self.bearers(name, spelled), self.graph.degree
         agreeing = int(degree[bearers].sum()) + len(bearers)
         others = 0.01 if len(bearers) else 1.0
         total = agreeing + others * (int(degree[rows].sum()) + len(rows) - agreeing)

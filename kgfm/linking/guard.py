@@ -56,7 +56,7 @@ def guards(
     guard = np.full(int(ends.max(initial=0)) + 1, FREE, np.uint8)
     if not len(ends):
         return guard
-    stop, punctuation = _stop_words(vocabulary), _punctuation(vocabulary)
+    stop, punctuation = stop_tokens(vocabulary), punctuation_tokens(vocabulary)
     alone = np.diff(firsts) == 1
     guard[ends[alone & common[tokens[firsts[:-1]]]]] = COMMON_WORD
     for kind, members in ((STOP_WORD, stop | punctuation), (PUNCTUATION, punctuation)):
@@ -64,14 +64,15 @@ def guards(
     return guard
 
 
-def _stop_words(vocabulary: Vocabulary) -> Bool[np.ndarray, "word"]:
+def stop_tokens(vocabulary: Vocabulary) -> Bool[np.ndarray, "word"]:
+    """Return which tokens are English function words."""
     numbers = vocabulary.numbers(token_arrays(code_points(sorted(STOP_WORDS))))
     members = np.zeros(len(vocabulary), bool)
     members[numbers[numbers >= 0]] = True
     return members
 
 
-def _punctuation(vocabulary: Vocabulary) -> Bool[np.ndarray, "word"]:
+def punctuation_tokens(vocabulary: Vocabulary) -> Bool[np.ndarray, "word"]:
     """Return which tokens are punctuation, from the first code point to the last."""
     codes, place = np.unique(vocabulary.keys, return_inverse=True)
     marks = [unicodedata.category(chr(code))[0] == "P" for code in codes.tolist()]

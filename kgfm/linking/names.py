@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from kgfm.linking.base import BaseLinker, check_texts
+from kgfm.linking.candidates import CandidateIndex
 from kgfm.linking.dictionary import NameDictionary, spelling
+from kgfm.linking.spans import Span, Spans, resolve_spans
 from kgfm.types import Mention
 
 if TYPE_CHECKING:
     from kgfm.graph import KnowledgeGraph
+
+
+_ARGUMENTS = (
+    "min_score",
+    "min_length",
+    "guard",
+    "keep_nil",
+    "overlapping",
+    "fuzzy",
+    "spans",
+    "min_likeness",
+)
 
 
 class Linker(BaseLinker):
@@ -35,9 +50,18 @@ class Linker(BaseLinker):
             directed It", and not in "who directed it" nor in "It was late"
             (:meth:`NameDictionary.is_guarded` has the rule).
         keep_nil: Return NIL mentions too, with ``entity=None``, instead of leaving them out.
+        overlapping: Return every name, also those within or across a longer one.
+        fuzzy: Link spans that are no exact name too: by a part ("Merkel"), an acronym, or
+            characters in common (:class:`~kgfm.linking.candidates.CandidateIndex`). Their score is
+            the likeness of the best candidate; it is not calibrated.
+        spans: Where such names may stand: ``capitals`` (what ``fuzzy`` uses unless told
+            otherwise), ``spacy:MODEL``, or a function from texts to lists of (start, end). Names
+            found exactly stay, unless such a span holds more and is like a name.
+        min_likeness: A span that is less like every name is NIL.
 
     Raises:
-        ValueError: ``min_score`` is not between 0 and 1, or ``min_length`` is below 1.
+        ValueError: ``min_score`` or ``min_likeness`` is not between 0 and 1, ``min_length`` is
+            below 1, or there is no such source of spans.
     """
 
     def __init__(
@@ -48,9 +72,14 @@ class Linker(BaseLinker):
         min_length: int = 1,
         guard: bool = True,
         keep_nil: bool = False,
+        overlapping: bool = False,
+        fuzzy: bool = False,
+        spans: str | Spans | None = None,
+        min_likeness: float = 0.6,
     ) -> None:
-        if not 0 <= min_score <= 1:
-            raise ValueError(f"min_score is a probability from 0 to 1, got {min_score}.")
+        for name, value in {"min_score": min_score, "min_likeness": min_likeness}.items():
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} is a number from 0 to 1, got {value}.")
         if min_length < 1:
             raise ValueError(f"min_length is at least 1, got {min_length}.")
         self.graph = graph
@@ -58,39 +87,70 @@ class Linker(BaseLinker):
         self.min_length = min_length
         self.guard = guard
         self.keep_nil = keep_nil
+        self.overlapping = overlapping
+        self.fuzzy = fuzzy
+        self.spans = spans
+        self.min_likeness = min_likeness
+        self._find_spans = resolve_spans("capitals" if fuzzy and spans is None else spans)
 
     @cached_property
     def names(self) -> NameDictionary:
         """The dictionary: every label and alias of the graph."""
         return NameDictionary.load_or_build(self.graph)
 
+    @cached_property
+    def candidates(self) -> CandidateIndex:
+        """What finds names that are like a span; used with ``fuzzy``."""
+        return CandidateIndex(self.names)
+
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "names"}
+        made = ("names", "candidates")
+        return {name: value for name, value in vars(self).items() if name not in made}
 
     def config(self) -> dict[str, Any]:
-        """Return the arguments that build an equal linker over another graph, as JSON."""
-        return {
-            "min_score": self.min_score,
-            "min_length": self.min_length,
-            "guard": self.guard,
-            "keep_nil": self.keep_nil,
-        }
+        """Return the arguments that build an equal linker over another graph, as JSON.
+
+        Raises:
+            TypeError: ``spans`` is a function, which JSON cannot hold.
+        """
+        if callable(self.spans):
+            raise TypeError(
+                f"spans={self.spans!r} is a function, which cannot be saved; use spans='capitals' "
+                "or 'spacy:MODEL'."
+            )
+        return self._arguments()
+
+    def _arguments(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _ARGUMENTS}
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in self._arguments().items())
+        return f"{type(self).__name__}({given})"
 
     def link(self, texts: Sequence[str]) -> list[tuple[Mention, ...]]:
-        """Return the mentions of each text, in the order of the text, none overlapping another.
+        """Return the mentions of each text, in the order of the text.
+
+        None overlaps another, unless the linker is ``overlapping``.
 
         Raises:
             TypeError: One of the texts is no ``str``; the message names its index.
         """
         check_texts(texts)
+        mentions = self._exact(texts)
+        if self._find_spans is not None:
+            for own, more in zip(mentions, self._others(texts, mentions), strict=True):
+                own[:] = self._merged(own, more)
+        return [tuple(of_text) for of_text in mentions]
+
+    def _exact(self, texts: Sequence[str]) -> list[list[Mention]]:
         mentions: list[list[Mention]] = [[] for _ in texts]
-        found = self.names.scan(texts)
+        found = self.names.scan(texts, longest=not self.overlapping)
         columns = found.texts.tolist(), found.starts.tolist(), found.ends.tolist()
         for index, start, end, name in zip(*columns, found.names.tolist(), strict=True):
             mention = self._mention(texts[index], start, end, name)
             if mention is not None:
                 mentions[index].append(mention)
-        return [tuple(of_text) for of_text in mentions]
+        return mentions
 
     def _mention(self, text: str, start: int, end: int, name: int) -> Mention | None:
         names = self.names
@@ -99,9 +159,59 @@ class Linker(BaseLinker):
         if self.guard and names.is_guarded(name, text, start, end):
             return None
         candidates = names.candidates(name, spelling(text, start, end))
-        key, score = candidates[0]
-        if score >= self.min_score:
+        return self._chosen(text, (start, end), candidates, self.min_score)
+
+    def _chosen(
+        self,
+        text: str,
+        span: Span,
+        candidates: tuple[tuple[str, float], ...],
+        least: float,
+    ) -> Mention | None:
+        """Return the mention of the best candidate, or NIL if that is kept."""
+        start, end = span
+        key, score = candidates[0] if candidates else (None, 0.0)
+        if candidates and score >= least:
             return Mention(start, end, text[start:end], key, score, candidates)
         if self.keep_nil:
             return Mention(start, end, text[start:end], None, 1 - score, candidates)
         return None
+
+    def _others(
+        self, texts: Sequence[str], mentions: Sequence[Sequence[Mention]]
+    ) -> list[list[Mention]]:
+        """Return a mention for each span of the second source that is not linked already."""
+        assert self._find_spans is not None
+        places: list[tuple[int, Span]] = []
+        for index, spans in enumerate(self._find_spans(texts)):
+            known = {(mention.start, mention.end) for mention in mentions[index]}
+            wanted = sorted({*spans} - known)
+            places += [(index, s) for s in wanted if s[1] - s[0] >= self.min_length]
+        ranked = self._ranked([texts[index][start:end] for index, (start, end) in places])
+        others: list[list[Mention]] = [[] for _ in texts]
+        for (index, span), candidates in zip(places, ranked, strict=True):
+            mention = self._chosen(texts[index], span, candidates, self.min_likeness)
+            if mention is not None:
+                others[index].append(mention)
+        return others
+
+    def _ranked(self, spans: Sequence[str]) -> list[tuple[tuple[str, float], ...]]:
+        if not self.fuzzy:
+            return [()] * len(spans)
+        found = self.candidates(spans)
+        keys, rows = self.graph.keys, found.rows.tolist()
+        pairs = [(keys[row], s) for row, s in zip(rows, found.scores.tolist(), strict=True)]
+        return [tuple(pairs[start:end]) for start, end in pairwise(found.indptr.tolist())]
+
+    def _merged(self, exact: list[Mention], others: list[Mention]) -> list[Mention]:
+        """Put both sources together: what is linked before NIL, then the longer, then the exact."""
+        together = [*exact, *others]
+        if not self.overlapping:
+            first = sorted(together, key=lambda m: (m.entity is None, m.start - m.end))
+            taken = bytearray(max((mention.end for mention in together), default=0))
+            together = []
+            for mention in first:
+                if not any(taken[mention.start : mention.end]):
+                    taken[mention.start : mention.end] = b"\1" * (mention.end - mention.start)
+                    together.append(mention)
+        return sorted(together, key=lambda mention: (mention.start, mention.end))

@@ -48,6 +48,28 @@ class Trie:
         """Return where the step from each node by each token leads."""
         return look_up(self.table, _packed(nodes, tokens), self.num_steps)
 
+    def name_tokens(self) -> tuple[Int64[np.ndarray, "token"], Int64[np.ndarray, "token"]]:
+        """Return (name, token) of the tokens of all names, in their order."""
+        used = self.table[:, 1] > 0
+        keys, leads = self.table[used, 0], (self.table[used, 1] >> np.uint64(1)).astype(np.int64)
+        first = np.flatnonzero(self.roots)
+        size = len(first) + len(leads) + 1
+        parent, token = np.zeros(size, np.int64), np.zeros(size, np.int64)
+        token[self.roots[first] >> 1] = first
+        parent[leads] = (keys >> TOKEN_BITS).astype(np.int64)
+        token[leads] = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        names = nodes = np.arange(1, self.num_names + 1)
+        owners, tokens = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        while len(nodes):
+            owners.append(names)
+            tokens.append(token[nodes])
+            on = parent[nodes] > 0
+            names, nodes = names[on], parent[nodes[on]]
+        # Each name was walked from its end.
+        flat, last_first = np.concatenate(owners)[::-1], np.concatenate(tokens)[::-1]
+        order = np.argsort(flat, kind="stable")
+        return flat[order], last_first[order]
+
 
 def _packed(
     nodes: Int64[np.ndarray, "step"], tokens: Int64[np.ndarray, "step"]

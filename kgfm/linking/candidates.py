@@ -1,0 +1,355 @@
+"""Which entities a mention may mean when its exact name is not enough: partial names, typos, ..."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32, Int64, UInt32, UInt64
+
+from kgfm.linking.acronyms import initials_index, initials_of
+from kgfm.linking.codes import (
+    BARRIER,
+    FOLD_TABLE,
+    KIND_SHIFT,
+    SYMBOL,
+    TokenArrays,
+    code_points,
+    take_tokens,
+    token_arrays,
+)
+from kgfm.linking.dictionary import NameDictionary
+from kgfm.linking.guard import punctuation_tokens, stop_tokens
+from kgfm.linking.hashing import build_table, look_up
+from kgfm.linking.overlap import Overlap, Parts, build_overlap, parts_of_queries
+from kgfm.linking.search import Search
+
+FEATURES = (
+    "same_name",
+    "same_spelling",
+    "trigrams",
+    "mention_covered",
+    "name_covered",
+    "acronym",
+    "length_ratio",
+)
+"""Columns of :attr:`Candidates.features`, each from 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The candidates of several mentions, most alike first.
+
+    Args:
+        indptr: Those of mention ``m`` are ``indptr[m]:indptr[m + 1]`` in the other arrays.
+        rows: Row of each entity in the graph; none twice for one mention.
+        names: The name of it that is most like the mention.
+        features: How the two are alike, by the columns :data:`FEATURES`: the same folded name; the
+            same spelling; cosine of the character trigrams; share of the mention's tokens, by
+            weight, that the name holds; share of the name's that the mention holds; one is an
+            acronym of the other; length of the shorter over that of the longer.
+        scores: One figure of all that (:func:`likeness`).
+    """
+
+    indptr: Int64[np.ndarray, "boundary"]
+    rows: Int64[np.ndarray, "candidate"]
+    names: Int64[np.ndarray, "candidate"]
+    features: Float32[np.ndarray, "candidate feature"]
+    scores: Float32[np.ndarray, "candidate"]
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+
+class Limits(NamedTuple):
+    """How many candidates there are at most.
+
+    Args:
+        trigrams: Names by their trigrams.
+        tokens: Names by their tokens.
+        acronyms: Names that the mention is an acronym of, or the other way round.
+        bearers: Entities with one name, those with more triples first.
+        total: Entities of one mention.
+    """
+
+    trigrams: int = 16
+    tokens: int = 16
+    acronyms: int = 8
+    bearers: int = 16
+    total: int = 64
+
+
+def likeness(
+    features: Float32[np.ndarray, "candidate feature"],
+) -> Float32[np.ndarray, "candidate"]:
+    """Return one figure from 0 to 1 for each row of features.
+
+    Without training: 1 for the same spelling and .95 for the same name; else the highest of the
+    cosine of trigrams, .9 times the covered share of the mention and a quarter of that of the
+    name, and .7 for an acronym, and at most .9.
+    """
+    column = dict(zip(FEATURES, features.T, strict=True))
+    partial = 0.65 * column["mention_covered"] + 0.25 * column["name_covered"]
+    fuzzy = np.maximum.reduce([column["trigrams"], partial, 0.7 * column["acronym"]])
+    whole = np.where(column["same_spelling"] > 0, 1, 0.95)
+    best: np.ndarray = np.where(column["same_name"] > 0, whole, np.minimum(fuzzy, 0.9))
+    return best.astype(np.float32)
+
+
+class CandidateIndex:
+    """Finds names that are like a mention: the same, a part, an acronym, or alike in trigrams.
+
+    Built in memory from a dictionary: some 250 bytes a name.
+
+    Args:
+        dictionary: The names.
+        limits: How many candidates there are at most.
+        compiled: As in :class:`~kgfm.linking.scan.Scanner`.
+    """
+
+    def __init__(
+        self,
+        dictionary: NameDictionary,
+        *,
+        limits: Limits = Limits(),  # noqa: B008 - immutable
+        compiled: bool | None = None,
+    ) -> None:
+        self.dictionary = dictionary
+        self.limits = limits
+        vocabulary = dictionary.vocabulary
+        self._is_mark = punctuation_tokens(vocabulary)
+        self._is_stop = stop_tokens(vocabulary) | self._is_mark
+        names, tokens = _plain_tokens(dictionary, self._is_mark)
+        packed, self._gram_firsts = packed_grams(vocabulary.keys, vocabulary.firsts)
+        distinct, self._grams = np.unique(packed, return_inverse=True)
+        self._gram_table = build_table(distinct, np.arange(1, len(distinct) + 1))
+        size = len(dictionary) + 1
+        lengths = np.diff(vocabulary.firsts)
+        self.lengths = np.bincount(names, lengths[tokens], minlength=size).astype(np.int64)
+        self.tokens = build_overlap(names, tokens, size, len(vocabulary), power=1)
+        self.trigrams = self._index_trigrams(names, tokens, size)
+        self._initials = initials_index(names, tokens, vocabulary, self._is_stop)
+        self._search = Search(compiled)
+
+    def _index_trigrams(
+        self, names: Int64[np.ndarray, "token"], tokens: Int64[np.ndarray, "token"], size: int
+    ) -> Overlap:
+        firsts = self._gram_firsts
+        count = np.diff(firsts)[tokens]
+        within = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+        grams = self._grams[np.repeat(firsts[tokens], count) + within]
+        num_grams = int(self._grams.max(initial=-1)) + 1
+        return build_overlap(np.repeat(names, count), grams, size, num_grams, power=2)
+
+    def __call__(self, mentions: Sequence[str]) -> Candidates:
+        """Return the candidates of each mention."""
+        query = self._read(mentions)
+        exact = self._exact(mentions)
+        found = [
+            (np.flatnonzero(exact), exact[exact > 0]),
+            self._by_trigrams(query),
+            self._by_tokens(query),
+        ]
+        acronyms = self._by_acronym(mentions)
+        owners, names = (np.concatenate(c) for c in zip(*found, acronyms, strict=True))
+        pairs = np.unique(owners.astype(np.int64) << 32 | names)
+        owners, names = pairs >> 32, pairs & 0xFFFFFFFF
+        is_acronym = np.isin(pairs, acronyms[0].astype(np.int64) << 32 | acronyms[1])
+        features = self._features(query, owners, names, is_acronym)
+        features[:, 0] = exact[owners] == names
+        return self._entities(mentions, owners, names, features)
+
+    def by_trigrams(
+        self, mentions: Sequence[str]
+    ) -> tuple[Int64[np.ndarray, "hit"], Int64[np.ndarray, "hit"]]:
+        """Return (mention, name) of the names most alike in their trigrams alone, best first."""
+        return self._by_trigrams(self._read(mentions))
+
+    # -- reading mentions -----------------------------------------------------------------------
+
+    def _read(self, mentions: Sequence[str]) -> _Query:
+        tokens = token_arrays(code_points(mentions))
+        barrier = tokens.keys[tokens.firsts[:-1]] == BARRIER
+        owner = np.cumsum(barrier) - barrier
+        numbers = self.dictionary.vocabulary.numbers(tokens)
+        kept = np.flatnonzero(~barrier & ~self._marks(tokens, numbers))
+        plain, owner, numbers = take_tokens(tokens, kept), owner[kept], numbers[kept]
+        lengths = np.diff(plain.firsts)
+        grams, gram_firsts = packed_grams(plain.keys, plain.firsts)
+        gram_numbers = look_up(self._gram_table, grams, self._num_grams) - 1
+        num = len(mentions)
+        return _Query(
+            owner,
+            numbers,
+            plain,
+            np.bincount(owner, lengths, minlength=num).astype(np.int64),
+            parts_of_queries(owner, numbers, num, self.tokens),
+            parts_of_queries(
+                np.repeat(owner, np.diff(gram_firsts)), gram_numbers, num, self.trigrams
+            ),
+        )
+
+    def _marks(self, tokens: TokenArrays, numbers: Int64[np.ndarray, "token"]) -> np.ndarray:
+        """Return which tokens are punctuation; an unknown symbol counts as such."""
+        known = numbers >= 0
+        marks = np.zeros(len(numbers), bool)
+        marks[known] = self._is_mark[numbers[known]]
+        initials = tokens.keys[tokens.firsts[:-1]]
+        FOLD_TABLE.cover(initials)
+        marks |= ~known & (FOLD_TABLE.table[initials] >> KIND_SHIFT == SYMBOL)
+        return marks
+
+    @property
+    def _num_grams(self) -> int:
+        return len(self.trigrams.weights)
+
+    # -- four ways to a name --------------------------------------------------------------------
+
+    def _exact(self, mentions: Sequence[str]) -> Int64[np.ndarray, "mention"]:
+        """Return the name that the whole of each mention is, or 0."""
+        found = self.dictionary.scan(mentions)
+        whole = np.zeros(len(mentions), np.int64)
+        for text, start, end, name in zip(
+            *(getattr(found, field.name).tolist() for field in fields(found)), strict=True
+        ):
+            mention = mentions[text]
+            if not mention[:start].strip() and not mention[end:].strip():
+                whole[text] = name
+        return whole
+
+    def _by_trigrams(self, query: _Query) -> tuple[np.ndarray, np.ndarray]:
+        totals = np.maximum(query.trigrams.totals, 1)
+        factors = np.zeros(len(totals)), totals**-0.5
+        return self._search.top_names(
+            query.trigrams, self.trigrams, factors, self.limits.trigrams, prunes=True
+        )
+
+    def _by_tokens(self, query: _Query) -> tuple[np.ndarray, np.ndarray]:
+        """Return the names that share the heaviest tokens, the shorter of equal ones first."""
+        rare = self._without_frequent(query.tokens)
+        factors = 1 / np.maximum(query.tokens.totals, 1), np.full(len(rare.totals), 0.1)
+        return self._search.top_names(
+            rare, self.tokens, (factors[0], factors[1] * factors[0]), self.limits.tokens
+        )
+
+    def _without_frequent(self, tokens: Parts) -> Parts:
+        """Leave out tokens that very many names hold, unless they are all that there is."""
+        held = np.diff(self.tokens.part_indptr)[tokens.parts]
+        query = np.repeat(np.arange(len(tokens.totals)), np.diff(tokens.indptr))
+        frequent: np.ndarray = (held > max(1000, len(self.dictionary) // 50)) | self._is_stop[
+            tokens.parts
+        ]
+        first = np.zeros(len(query), bool)
+        first[tokens.indptr[:-1][np.diff(tokens.indptr) > 0]] = True  # the heaviest always stays
+        kept = ~frequent | first
+        indptr = np.append(0, np.cumsum(np.bincount(query[kept], minlength=len(tokens.totals))))
+        return Parts(indptr, tokens.parts[kept], tokens.totals)
+
+    def _by_acronym(self, mentions: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        return initials_of(mentions, self._initials, self.dictionary, self.limits.acronyms)
+
+    # -- features, and entities -----------------------------------------------------------------
+
+    def _features(
+        self,
+        query: _Query,
+        owners: Int64[np.ndarray, "pair"],
+        names: Int64[np.ndarray, "pair"],
+        is_acronym: np.ndarray,
+    ) -> Float32[np.ndarray, "pair feature"]:
+        features = np.zeros((len(names), len(FEATURES)), np.float32)
+        shared = self._search.shared_weights(query.trigrams, self.trigrams, (owners, names))
+        norm = np.maximum(query.trigrams.totals, 1) ** -0.5
+        features[:, 2] = shared * norm[owners] * self.trigrams.inverse[names]
+        shared = self._search.shared_weights(query.tokens, self.tokens, (owners, names))
+        features[:, 3] = shared / np.maximum(query.tokens.totals, 1)[owners]
+        features[:, 4] = shared * self.tokens.inverse[names]
+        features[:, 5] = is_acronym
+        pair = query.lengths[owners], self.lengths[names]
+        features[:, 6] = np.minimum(*pair) / np.maximum(1, np.maximum(*pair))
+        return np.minimum(features, 1)
+
+    def _entities(
+        self,
+        mentions: Sequence[str],
+        owners: Int64[np.ndarray, "pair"],
+        names: Int64[np.ndarray, "pair"],
+        features: Float32[np.ndarray, "pair feature"],
+    ) -> Candidates:
+        """Turn names into the entities that bear them; of an entity the most alike name stays."""
+        row_indptr, bearers = (self.dictionary.arrays[n] for n in ("row_indptr", "rows"))
+        count = np.minimum(row_indptr[names + 1] - row_indptr[names], self.limits.bearers)
+        pair = np.repeat(np.arange(len(names)), count)
+        within = np.arange(len(pair)) - np.repeat(np.cumsum(count) - count, count)
+        rows = bearers[row_indptr[names[pair]] + within].astype(np.int64)
+        features = features[pair]
+        owners, names = owners[pair], names[pair]
+        self._mark_spelling(mentions, owners, names, rows, features)
+        scores = likeness(features)
+        order = np.lexsort((names, -scores, rows, owners))
+        fresh = np.ones(len(order), bool)
+        same = (owners[order][1:] == owners[order][:-1]) & (rows[order][1:] == rows[order][:-1])
+        fresh[1:] = ~same
+        kept = order[fresh]
+        degree = self.dictionary.graph.degree[rows[kept]].astype(np.int64)
+        kept = kept[np.lexsort((rows[kept], -degree, -scores[kept], owners[kept]))]
+        begins = np.searchsorted(owners[kept], np.arange(len(mentions)))
+        kept = kept[np.arange(len(kept)) - begins[owners[kept]] < self.limits.total]
+        counts = np.bincount(owners[kept], minlength=len(mentions))
+        indptr = np.append(0, np.cumsum(counts))
+        return Candidates(indptr, rows[kept], names[kept], features[kept], scores[kept])
+
+    def _mark_spelling(
+        self,
+        mentions: Sequence[str],
+        owners: Int64[np.ndarray, "pair"],
+        names: Int64[np.ndarray, "pair"],
+        rows: Int64[np.ndarray, "pair"],
+        features: Float32[np.ndarray, "pair feature"],
+    ) -> None:
+        """Fill the column of the same spelling, which only the same name can have."""
+        for at in np.flatnonzero(features[:, 0]).tolist():
+            bearers = self.dictionary.bearers(
+                int(names[at]), " ".join(mentions[owners[at]].split())
+            )
+            features[at, 1] = bool(np.any(bearers == rows[at]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """Mentions as tokens without punctuation, and as parts."""
+
+    owner: Int64[np.ndarray, "token"]
+    numbers: Int64[np.ndarray, "token"]
+    plain: TokenArrays
+    lengths: Int64[np.ndarray, "mention"]
+    tokens: Parts
+    trigrams: Parts
+
+
+def packed_grams(
+    keys: UInt32[np.ndarray, "key"], firsts: Int64[np.ndarray, "boundary"]
+) -> tuple[UInt64[np.ndarray, "gram"], Int64[np.ndarray, "boundary"]]:
+    """Return the grams of each key, and where each key's begin.
+
+    They are the initial, for "J." to be like "John"; then the trigram around each code point, a
+    space before and behind the key.
+    """
+    codes = keys.astype(np.uint64)
+    before, after = np.full(len(codes), 32, np.uint64), np.full(len(codes), 32, np.uint64)
+    before[1:], after[:-1] = codes[:-1], codes[1:]
+    before[firsts[:-1]] = 32
+    after[firsts[1:] - 1] = 32
+    trigrams = before << np.uint64(42) | codes << np.uint64(21) | after
+    return np.insert(trigrams, firsts[:-1], codes[firsts[:-1]]), firsts + np.arange(len(firsts))
+
+
+def _plain_tokens(
+    dictionary: NameDictionary, is_mark: np.ndarray
+) -> tuple[Int64[np.ndarray, "token"], Int64[np.ndarray, "token"]]:
+    """Return (name, token) of all names' tokens in order, without punctuation."""
+    names, tokens = dictionary.trie.name_tokens()
+    kept = ~is_mark[tokens]
+    return names[kept], tokens[kept]

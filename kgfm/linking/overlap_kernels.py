@@ -1,0 +1,155 @@
+"""Compiled search for the names that share the most with a query.
+
+Parts come heaviest first, which are those that the fewest names hold. As soon as a name that was
+not met so far could not come among the best any more, the long lists of frequent parts are not
+read: the names that still can are added up by their own parts.
+"""
+
+# numba infers the types here.
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+from __future__ import annotations
+
+import numpy as np
+
+from kgfm.retrieval.kernels import compiled
+
+_TRY_AT = (0.5, 0.25, 0.12, 0.06, 0.03)
+
+
+@compiled
+def _better(value, name, other_value, other_name):
+    return value > other_value or (value == other_value and name < other_name)
+
+
+@compiled
+def _offer(value, name, size, values, names):
+    """Put a name into its place among the best, if it has one; return how many there are."""
+    count = len(values)
+    if size == count and not _better(value, name, values[size - 1], names[size - 1]):
+        return size
+    place = size if size < count else count - 1
+    while place > 0 and _better(value, name, values[place - 1], names[place - 1]):
+        values[place], names[place] = values[place - 1], names[place - 1]
+        place -= 1
+    values[place], names[place] = value, name
+    return min(size + 1, count)
+
+
+@compiled
+def _bound(rest, factors):
+    """Return what a name reaches at most that shares nothing but parts of weight ``rest``.
+
+    Its own weight is ``rest`` or more, so with ``inverse = weight ** -0.5`` the value is at most
+    ``factors[1] * sqrt(rest)``; a little more for the rounding of the inverse.
+    """
+    return factors[1] * np.sqrt(rest) * 1.0001
+
+
+@compiled
+def _select(met, num_met, sums, inverse, factors, values, names):
+    size = 0
+    for place in range(num_met):
+        name = met[place]
+        value = sums[name] * (factors[0] + factors[1] * np.float64(inverse[name]))
+        size = _offer(value, name, size, values, names)
+    return size
+
+
+@compiled
+def _finish(met, num_met, sums, rest, index, marks, factors, values, names):
+    """Add up the names that may come among the best from their own parts; return how many."""
+    name_indptr, parts, inverse = index[0], index[1], index[5]
+    size = _select(met, num_met, sums, inverse, factors, values, names)
+    least = values[size - 1] if size == len(values) else -1.0
+    size = 0
+    for place in range(num_met):
+        name = met[place]
+        factor = factors[0] + factors[1] * np.float64(inverse[name])
+        if (sums[name] + rest) * factor < least:
+            continue
+        total = np.int64(0)
+        for at in range(name_indptr[name], name_indptr[name + 1]):
+            total += marks[parts[at]]
+        size = _offer(total * factor, name, size, values, names)
+    return size
+
+
+@compiled
+def _search(own, index, prunes, factors, work, values, names):
+    """Fill the best names of one query; return how many there are."""
+    part_indptr, holders, weights, inverse = index[2], index[3], index[4], index[5]
+    sums, met, marks = work
+    rest, num_met, level = np.int64(0), 0, 0
+    for part in own:
+        marks[part] = weights[part]
+        rest += weights[part]
+    total, size = rest, -1
+    for part in own:
+        while prunes and level < len(_TRY_AT) and rest <= _TRY_AT[level] * total:
+            level += 1
+            if num_met >= len(values):
+                found = _select(met, num_met, sums, inverse, factors, values, names)
+                if values[found - 1] > _bound(rest, factors):
+                    size = _finish(met, num_met, sums, rest, index, marks, factors, values, names)
+                    break
+        if size >= 0:
+            break
+        weight = weights[part]
+        for at in range(part_indptr[part], part_indptr[part + 1]):
+            name = holders[at]
+            if sums[name] == 0:
+                met[num_met] = name
+                num_met += 1
+            sums[name] += weight
+        rest -= weight
+    if size < 0:
+        size = _select(met, num_met, sums, inverse, factors, values, names)
+    for place in range(num_met):
+        sums[met[place]] = 0
+    for part in own:
+        marks[part] = 0
+    return size
+
+
+@compiled
+def top_names(indptr, parts, index, prunes, factors, count):
+    """Return what :func:`kgfm.linking.overlap.top_names` returns; ``prunes`` needs power 2."""
+    num_queries, num_names = len(indptr) - 1, len(index[5])
+    work = (
+        np.zeros(num_names, np.int32),
+        np.empty(num_names, np.int32),
+        np.zeros(len(index[4]), np.int32),
+    )
+    values, names = np.empty(count, np.float64), np.empty(count, np.int64)
+    owners, hits = np.empty(num_queries * count, np.int64), np.empty(num_queries * count, np.int64)
+    size = 0
+    for query in range(num_queries):
+        own = parts[indptr[query] : indptr[query + 1]]
+        factor = factors[0][query], factors[1][query]
+        found = _search(own, index, prunes, factor, work, values, names)
+        for place in range(found):
+            owners[size], hits[size] = query, names[place]
+            size += 1
+    return owners[:size], hits[:size]
+
+
+@compiled
+def shared_weights(indptr, parts, index, owners, names):
+    """Return what :func:`kgfm.linking.overlap.shared_weights` returns; owners ascend."""
+    name_indptr, name_parts, weights = index[0], index[1], index[4]
+    marks = np.zeros(len(weights), np.int32)
+    shared = np.zeros(len(names), np.int64)
+    pair = 0
+    while pair < len(names):
+        query = owners[pair]
+        own = parts[indptr[query] : indptr[query + 1]]
+        for part in own:
+            marks[part] = weights[part]
+        while pair < len(names) and owners[pair] == query:
+            for at in range(name_indptr[names[pair]], name_indptr[names[pair] + 1]):
+                shared[pair] += marks[name_parts[at]]
+            pair += 1
+        for part in own:
+            marks[part] = 0
+    return shared
