@@ -12,7 +12,7 @@ from kgfm.stores.literals import Literal, Triple
 from kgfm.stores.rdf_meaning import Meaning
 from kgfm.stores.rdf_sources import ARCHIVES, Sources
 from kgfm.stores.rdf_statements import Statements
-from kgfm.stores.rdf_terms import FORMATS, Statement, read_document, read_quads, read_rdflib
+from kgfm.stores.rdf_terms import FORMATS, Columns, read_document, read_quads, read_rdflib
 
 SUFFIXES = (*(f".{name}" for name in FORMATS), *ARCHIVES)
 
@@ -96,7 +96,7 @@ def _parts(
     sources: Sources,
     base: str | None,
     graphs: Collection[str] | None,
-) -> Iterator[Iterable[Statement]]:
+) -> Iterator[Iterable[Columns]]:
     """Yield the statements of each document or object."""
     if hasattr(given, "triples"):
         yield read_rdflib(given, graphs)
@@ -112,13 +112,11 @@ def _parts(
 
 def describe(triples: Iterable[Triple], schema: GraphSchema) -> dict[str, EntityRecord]:
     """Return what triples say about each of their subjects, as a snapshot would name it."""
+    given = [*triples]
+    kinds = [(o.datatype, o.language) if isinstance(o, Literal) else None for *_, o in given]
+    ends = [o.lexical if isinstance(o, Literal) else o for *_, o in given]
     statements = Statements()
-    statements.extend(
-        (s, p, o.lexical, (o.datatype, o.language), "")
-        if isinstance(o, Literal)
-        else (s, p, o, None, "")
-        for s, p, o in triples
-    )
+    statements.extend([([s for s, *_ in given], [p for _, p, _ in given], ends, kinds, [])])
     statements.close()
     meaning = Meaning(statements, schema)
     return {record.key: record for record in meaning.records(meaning.known())}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from typing import cast
 
 import numpy as np
 from jaxtyping import Bool, Int32, Int64
@@ -13,7 +14,7 @@ from jaxtyping import Bool, Int32, Int64
 from kgfm.graph.schema import OWL
 from kgfm.stores.blank_nodes import new_names
 from kgfm.stores.literals import Literal, Triple
-from kgfm.stores.rdf_terms import BLANK, Kind, Statement
+from kgfm.stores.rdf_terms import BLANK, Columns, Kind
 
 SAME_AS = OWL + "sameAs"
 _STEP = 1 << 16
@@ -22,8 +23,8 @@ _STEP = 1 << 16
 class _Codes(defaultdict[object, int]):
     """Numbers what it is asked for, in the order in which it comes."""
 
-    def __init__(self) -> None:
-        super().__init__(itertools.count().__next__)
+    def __init__(self, first: int = 0) -> None:
+        super().__init__(itertools.count(first).__next__)
 
 
 class Statements:
@@ -41,36 +42,35 @@ class Statements:
     """
 
     def __init__(self, with_graphs: bool = False) -> None:
-        self._codes, self._kinds = _Codes(), _Codes()
+        self._codes, self._kinds = _Codes(), _Codes(first=-1)
+        self._kinds[None]  # takes -1
         self._columns = array("q"), array("q"), array("q"), array("i"), array("q")
         self._with_graphs = with_graphs
         self.aliases: dict[int, list[str]] = {}
 
     def extend(
-        self, statements: Iterable[Statement], progress: Callable[[int], None] | None = None
+        self, parts: Iterable[Columns], progress: Callable[[int], None] | None = None
     ) -> None:
         """Take in statements; ``progress`` is told now and then how many there are."""
-        stream = iter(statements)
-        while self._take(itertools.islice(stream, _STEP)):
-            if progress is not None:
-                progress(len(self._columns[0]))
-
-    def _take(self, statements: Iterator[Statement]) -> int:
-        codes, kinds, before = self._codes, self._kinds, len(self._columns[0])
-        subject, predicate, term, sort, graph = (column.append for column in self._columns)
-        for s, p, o, kind, g in statements:
-            subject(codes[s])
-            predicate(codes[p])
-            term(codes[o])
-            sort(-1 if kind is None else kinds[kind])
+        code, kind = self._codes.__getitem__, self._kinds.__getitem__
+        told = 0
+        for subjects, predicates, objects, kinds, graphs in parts:
+            self._columns[0].extend(map(code, subjects))
+            self._columns[1].extend(map(code, predicates))
+            self._columns[2].extend(map(code, objects))
+            self._columns[3].extend(map(kind, kinds))
             if self._with_graphs:
-                graph(codes[g])
-        return len(self._columns[0]) - before
+                self._columns[4].extend(map(code, graphs))
+            if progress is not None and len(self._columns[0]) >= told + _STEP:
+                told = len(self._columns[0])
+                progress(told)
+        if progress is not None and len(self._columns[0]) > told:
+            progress(len(self._columns[0]))
 
     def close(self) -> int:
         """Turn to arrays and name the blank nodes; return how many have a twin."""
-        self.terms: list[str] = list(self._codes)  # type: ignore[arg-type]
-        self.kinds: list[Kind] = list(self._kinds)  # type: ignore[arg-type]
+        self.terms = cast(list[str], list(self._codes))
+        self.kinds = cast(list[Kind], list(self._kinds)[1:])
         self.subjects, self.predicates, self.objects, _, self.graphs = (
             np.array(column, np.int64) for column in self._columns
         )

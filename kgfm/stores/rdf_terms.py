@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection, Iterable, Iterator
 from io import BufferedIOBase
@@ -13,8 +14,11 @@ from kgfm.stores.rdf_guards import guarded
 
 Kind = tuple[str, str]
 """IRI of a literal's datatype, and its language."""
-Statement = tuple[str, str, str, "Kind | None", str]
-"""Subject, predicate, object, what kind of literal the object is (``None``: none), and graph."""
+Columns = tuple[list[str], list[str], list[str], list[Kind | None], list[str]]
+"""Of some statements: subjects, predicates, objects, what kinds of literals the objects are
+(``None``: none), and graphs."""
+# Statements in columns at once: as few as fit the nearest memory.
+_TOGETHER = 128
 
 # Marks a blank node by its name in the source: no IRI and no literal of a document holds half of a
 # surrogate pair, so nothing else is taken for one.
@@ -40,7 +44,7 @@ def read_document(
     base: str | None = None,
     scope: str = "",
     graphs: Collection[str] | None = None,
-) -> Iterator[Statement]:
+) -> Iterator[Columns]:
     """Stream the statements of one document.
 
     Args:
@@ -70,9 +74,10 @@ def read_document(
 def read_file(path: Path, suffix: str) -> Iterator[Triple]:
     """Stream the triples of a file."""
     with path.open("rb") as file:
-        for subject, predicate, term, kind, _ in read_document(file, suffix, str(path)):
-            end = term.replace(BLANK, "_:") if kind is None else Literal(term, *kind)
-            yield subject.replace(BLANK, "_:"), predicate, end
+        for columns in read_document(file, suffix, str(path)):
+            for subject, predicate, term, kind, _ in zip(*columns, strict=True):
+                end = term.replace(BLANK, "_:") if kind is None else Literal(term, *kind)
+                yield subject.replace(BLANK, "_:"), predicate, end
 
 
 def _explained(error: SyntaxError, name: str) -> str:
@@ -86,48 +91,62 @@ def _explained(error: SyntaxError, name: str) -> str:
 
 def read_quads(
     quads: Iterable[Any], name: str, *, scope: str = "", graphs: Collection[str] | None = None
-) -> Iterator[Statement]:
+) -> Iterator[Columns]:
     """Stream pyoxigraph's quads, of a parser or a store."""
     import pyoxigraph as ox
 
     named, blank, literal = ox.NamedNode, ox.BlankNode, ox.Literal
     prefix = BLANK + scope
-    for quad in quads:
-        graph = quad.graph_name
-        origin = graph.value if type(graph) is named else ""
-        if graphs is not None and (origin not in graphs or type(graph) is blank):
-            continue
-        subject, term = quad.subject, quad.object
-        head = subject.value if type(subject) is named else prefix + subject.value
-        if type(term) is named:
-            yield head, quad.predicate.value, term.value, None, origin
-        elif type(term) is literal:
-            kind = (term.datatype.value, term.language or "")
-            yield head, quad.predicate.value, term.value, kind, origin
-        elif type(term) is blank:
-            yield head, quad.predicate.value, prefix + term.value, None, origin
-        else:
-            raise ValueError(
-                f"{name} speaks of a triple ({quad.subject} {quad.predicate} ...); "
-                "statements about triples are not read. Take them out."
-            )
+    stream = iter(quads)
+    while some := [*itertools.islice(stream, _TOGETHER)]:
+        columns: Columns = ([], [], [], [], [])
+        subjects, predicates, objects, kinds, origins = columns
+        add_subject, add_predicate, add_object = subjects.append, predicates.append, objects.append
+        add_kind, add_graph = kinds.append, origins.append
+        for quad in some:
+            graph, subject, term = quad.graph_name, quad.subject, quad.object
+            origin = graph.value if type(graph) is named else ""
+            if graphs is not None and (origin not in graphs or type(graph) is blank):
+                continue
+            kind = type(term)
+            if kind is named:
+                add_object(term.value)
+                add_kind(None)
+            elif kind is literal:
+                add_object(term.value)
+                add_kind((term.datatype.value, term.language or ""))
+            elif kind is blank:
+                add_object(prefix + term.value)
+                add_kind(None)
+            else:
+                raise ValueError(
+                    f"{name} speaks of a triple ({subject} {quad.predicate} ...); "
+                    "statements about triples are not read. Take them out."
+                )
+            add_subject(subject.value if type(subject) is named else prefix + subject.value)
+            add_predicate(quad.predicate.value)
+            add_graph(origin)
+        yield columns
 
 
-def read_rdflib(graph: Any, graphs: Collection[str] | None = None) -> Iterator[Statement]:
+def read_rdflib(graph: Any, graphs: Collection[str] | None = None) -> Iterator[Columns]:
     """Stream the statements of an rdflib graph, or of all graphs of a data set."""
     import rdflib
 
     def key(term: Any) -> str:
         return BLANK + term if isinstance(term, rdflib.BNode) else str(term)
 
-    for subject, predicate, term, origin in _rdflib_quads(graph):
-        if graphs is not None and origin not in graphs:
-            continue
-        if isinstance(term, rdflib.Literal):
-            kind = (str(term.datatype or XSD + "string"), term.language or "")
-            yield key(subject), str(predicate), str(term), kind, origin
-        else:
-            yield key(subject), str(predicate), key(term), None, origin
+    quads = (quad for quad in _rdflib_quads(graph) if graphs is None or quad[3] in graphs)
+    while some := [*itertools.islice(quads, _TOGETHER)]:
+        subjects, predicates, terms, origins = zip(*some, strict=True)
+        kinds = [
+            (str(term.datatype or XSD + "string"), term.language or "")
+            if isinstance(term, rdflib.Literal)
+            else None
+            for term in terms
+        ]
+        heads, ends = [*map(key, subjects)], [*map(key, terms)]
+        yield heads, [*map(str, predicates)], ends, kinds, [*origins]
 
 
 def _rdflib_quads(graph: Any) -> Iterator[tuple[Any, Any, Any, str]]:
