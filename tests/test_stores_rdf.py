@@ -33,6 +33,8 @@ PREFIXES = """
 EX = "http://example.org/"
 LABEL = "http://www.w3.org/2000/01/rdf-schema#label"
 TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
+OWL_THING = "http://www.w3.org/2002/07/owl#Thing"
+RDFS_CLASS = "http://www.w3.org/2000/01/rdf-schema#Class"
 
 
 def turtle(folder: Path, text: str, name: str = "graph.ttl") -> Path:
@@ -491,3 +493,63 @@ def test_progress_is_told(tmp_path: Path) -> None:
     told: list[int] = []
     KnowledgeGraph.from_rdf(turtle(tmp_path, 'ex:a rdfs:label "a", "b" .'), progress=told.append)
     assert told == [2]
+
+
+# -- out and in again ------------------------------------------------------------------------------
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+keys = (
+    texts.filter(bool)
+    | st.sampled_from(
+        [LABEL, TYPE, "label", "type", "_:c14n0", "urn:kgfm:key:a", "http://e.org/a b", EX + "a"]
+    )
+    | st.sampled_from(["é://x", "http://é/ü", "a:b", "http://e.org/a/../b", OWL_THING, RDFS_CLASS])
+)
+dates = st.sampled_from(["2020-01-01", "2020-01-01T10:00:00", "10:00:00", "2020-1-1", "2020"])
+scalars = (
+    texts | dates | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+)
+values = scalars | st.lists(scalars | st.lists(scalars, max_size=2), max_size=3)
+record = st.fixed_dictionaries(
+    {},
+    optional={
+        "label": texts,
+        "aliases": st.lists(texts, max_size=2),
+        "description": texts,
+        "types": st.lists(texts | keys, max_size=2),
+        "attributes": st.dictionaries(keys, values, max_size=3),
+    },
+)
+records = st.dictionaries(keys, record, max_size=4)
+relations = st.dictionaries(keys, texts, max_size=3)
+places = st.tuples(*[st.integers(0, 9)] * 3)
+
+
+@pytest.mark.filterwarnings("ignore:.* have no label")
+@pytest.mark.parametrize("suffix", ["nt", "ttl.gz"])
+@given(records, relations, st.lists(places, max_size=6))
+def test_a_graph_that_is_written_reads_back_to_the_same_snapshot(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, known, named, drawn
+) -> None:
+    entities, names = [*known, "x"], [*named, "r", LABEL]
+    triples = [
+        (entities[h % len(entities)], names[r % len(names)], entities[t % len(entities)])
+        for h, r, t in drawn
+    ]
+    given_records = [{"key": key, **fields} for key, fields in known.items()]
+    graph = KnowledgeGraph.from_records(given_records, triples, relations=named)
+    path = graph.to_rdf(tmp_path_factory.mktemp("out") / f"graph.{suffix}")
+    again = KnowledgeGraph.from_rdf(path)
+    assert list(again.keys) == list(graph.keys)
+    assert again.fingerprint == graph.fingerprint
+
+
+def test_what_rdf_cannot_hold_is_refused_and_the_old_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "graph.nt"
+    path.write_text("old")
+    with pytest.raises(ValueError, match=r"ends in '\.doc'"):
+        KnowledgeGraph.from_records([], []).to_rdf(tmp_path / "graph.doc")
+    graph = KnowledgeGraph.from_records([], [("a", "r", "b")], edge_attributes={"since": [1]})
+    with pytest.raises(ValueError, match="to_tables and to_neo4j keep them"):
+        graph.to_rdf(path)
+    assert path.read_text() == "old"

@@ -89,6 +89,15 @@ class KnowledgeGraph(GraphArrays):
 
         return read(uri, **options)
 
+    def to_rdf(self, path: str | Path) -> Path:
+        """Write N-Triples or Turtle that :meth:`from_rdf` reads back to the same bytes.
+
+        See :func:`kgfm.stores.rdf_export.write`.
+        """
+        from kgfm.stores import rdf_export
+
+        return rdf_export.write(self, path)
+
     def to_neo4j(self, uri: str, **options: Any) -> None:
         """Write into a Neo4j database (:func:`kgfm.stores.neo4j.write.write`)."""
         from kgfm.stores.neo4j import write

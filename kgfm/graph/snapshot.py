@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,9 @@ def temporary_folder() -> Path:
 def _writer(array: np.ndarray) -> Callable[[Path], None]:
     def write(path: Path) -> None:
         with path.open("wb") as file:
-            np.save(file, array, allow_pickle=False)
+            # Into a real file numpy writes by itself, and hides why that failed.
+            plain: Any = SimpleNamespace(write=file.write)
+            np.save(plain, array, allow_pickle=False)
 
     return write
 
