@@ -46,10 +46,11 @@ def read(path: Path) -> tuple[Document, ...]:
     nodes: dict[str, Fields] = defaultdict(dict)
     with path.open("rb") as file:
         suffix = format_of(str(path), None)
-        for subject, predicate, value, _, _ in read_document(file, suffix, str(path)):
-            name = NAMES.get(predicate)
-            if name is not None:
-                nodes[subject][name] = min(value, nodes[subject].get(name, value))
+        for columns in read_document(file, suffix, str(path)):
+            for subject, predicate, value, _, _ in zip(*columns, strict=True):
+                name = NAMES.get(predicate)
+                if name is not None:
+                    nodes[subject][name] = min(value, nodes[subject].get(name, value))
     contexts = {iri: fields for iri, fields in nodes.items() if "isString" in fields}
     mentions: dict[str, list[Mention]] = defaultdict(list)
     for iri, fields in nodes.items():
