@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
-import signal
 import subprocess
 import sys
 import time
@@ -12,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from killing import killed_at_moments
 from neo4j_server import Neo4j, Proxy, free_port
 
 from kgfm import KnowledgeGraph
@@ -189,16 +188,8 @@ def test_an_import_killed_at_ten_moments_is_completed_by_another(
     graph = KnowledgeGraph.from_rdf(world_path()).save(tmp_path / "graph")
     command = [sys.executable, "-c", IMPORT, str(tmp_path / "graph"), neo4j.uri, *neo4j.auth]
     command.append(neo4j.database or "")
-    moments, killed = random.Random(0), 0
-    for _ in range(10):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment())
-        with process:
-            assert process.stdout is not None
-            process.stdout.readline()
-            time.sleep(moments.uniform(0.0, 3.0))
-            process.send_signal(signal.SIGKILL)
-        killed += process.returncode == -signal.SIGKILL
-    assert killed >= 5
+    for _ in killed_at_moments(command, environment(), times=10):
+        pass
     subprocess.run(command, check=True, env=environment())
     back = KnowledgeGraph.from_neo4j(neo4j.uri, say=None, **neo4j.login)
     assert back.fingerprint == graph.fingerprint
@@ -222,18 +213,9 @@ def test_an_export_killed_at_ten_moments_goes_on(neo4j: Neo4j, tmp_path: Path) -
     parts, out = tmp_path / "parts", tmp_path / "graph"
     command = [sys.executable, "-c", EXPORT, str(parts), str(out), neo4j.uri, *neo4j.auth]
     command.append(neo4j.database or "")
-    moments, killed = random.Random(0), 0
-    for _ in range(10):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment())
-        with process:
-            assert process.stdout is not None
-            process.stdout.readline()
-            time.sleep(moments.uniform(0.0, 2.0))
-            process.send_signal(signal.SIGKILL)
-        killed += process.returncode == -signal.SIGKILL
+    for _ in killed_at_moments(command, environment(), times=10):
         if (out / "manifest.json").exists():
             assert KnowledgeGraph.open(out, verify=True).fingerprint == graph.fingerprint
-    assert killed >= 5
     subprocess.run(command, check=True, env=environment())
     assert KnowledgeGraph.open(out, verify=True).fingerprint == graph.fingerprint
     assert not parts.exists()
