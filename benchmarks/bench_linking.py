@@ -203,7 +203,8 @@ def phrase_matcher(names: Sequence[str], texts: Sequence[str]) -> Figures:
     language = spacy.blank("en")
     matcher = PhraseMatcher(language.vocab, attr="LOWER")
     start = time.process_time()
-    matcher.add("name", list(language.tokenizer.pipe(names)))
+    for first in range(0, len(names), 10_000):
+        matcher.add("name", list(language.tokenizer.pipe(names[first : first + 10_000])))
     built = time.process_time() - start
 
     def count() -> int:
@@ -452,7 +453,7 @@ def main() -> None:
     parser.add_argument("--aliases", type=int, default=1_000_000)
     parser.add_argument("--megabytes", type=float, default=100)
     parser.add_argument("--rival-megabytes", type=float, default=10)
-    parser.add_argument("--phrases", type=int, default=100_000, help="names for PhraseMatcher")
+    parser.add_argument("--phrases", type=int, help="names for PhraseMatcher, if not all")
     parser.add_argument("--fuzzy-aliases", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     given = parser.parse_args()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -181,6 +182,23 @@ def test_lists_that_are_not_read_change_nothing(seed: int) -> None:
         )
         np.testing.assert_array_equal(found[0], owners)
         np.testing.assert_array_equal(found[1], names)
+
+
+def test_the_index_is_kept_beside_the_snapshot_if_there_are_many_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = INDEX.dictionary.graph.save(tmp_path / "people")
+    dictionary = NameDictionary(graph, INDEX.dictionary.arrays)
+    assert isinstance(CandidateIndex.load_or_build(dictionary).arrays, dict)
+    assert not (tmp_path / "people.candidates").exists()
+    monkeypatch.setattr("kgfm.linking.candidates.WORTH_KEEPING", 1)
+    first = CandidateIndex.load_or_build(dictionary)
+    assert (tmp_path / "people.candidates").is_dir()
+    monkeypatch.setattr("kgfm.linking.candidates.candidate_arrays", None)  # not made again
+    for index in (first, CandidateIndex.load_or_build(dictionary)):
+        for name, array in INDEX.arrays.items():
+            np.testing.assert_array_equal(array, index.arrays[name])
+        assert keys(index(["Merkle"])) == keys(INDEX(["Merkle"]))
 
 
 def test_compiled_code_is_loaded_once_there_were_many_queries(

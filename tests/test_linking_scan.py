@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking import Linker
 from kgfm.linking.codes import BARRIER, code_points, token_arrays
-from kgfm.linking.dictionary import WORTH_KEEPING, NameDictionary, build_arrays, names_folder
+from kgfm.linking.dictionary import WORTH_KEEPING, NameDictionary, build_arrays
 from kgfm.linking.fold import tokens
 from kgfm.linking.hashing import build_filter, build_table, look_up
+from kgfm.linking.kept import beside
 from kgfm.linking.vocabulary import build_vocabulary
 
 characters = st.characters(exclude_categories=()) | st.sampled_from(
@@ -196,10 +197,12 @@ def test_only_large_dictionaries_are_kept_beside_a_snapshot(
     graph = graph_of([["Heat"]]).save(tmp_path / "films")
     NameDictionary.load_or_build(graph)
     assert WORTH_KEEPING > 1
-    assert not names_folder(tmp_path / "films").exists()
+    folder = beside(tmp_path / "films", "names")
+    assert folder == tmp_path / "films.names"
+    assert not folder.exists()
     monkeypatch.setattr("kgfm.linking.dictionary.WORTH_KEEPING", 1)
     assert NameDictionary.load_or_build(graph).graph is graph
-    assert names_folder(tmp_path / "films").is_dir()
+    assert folder.is_dir()
 
 
 # -- common words ---------------------------------------------------------------------------------

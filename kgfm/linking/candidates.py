@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt32, UInt64
+from jaxtyping import Float32, Int64
 
-from kgfm.linking.acronyms import initials_index, initials_of
+from kgfm.linking.acronyms import InitialsIndex, initials_of
+from kgfm.linking.candidate_arrays import NAMES, Arrays, candidate_arrays, overlap_of, packed_grams
 from kgfm.linking.codes import (
     BARRIER,
     FOLD_TABLE,
@@ -21,10 +23,12 @@ from kgfm.linking.codes import (
     token_arrays,
 )
 from kgfm.linking.dictionary import NameDictionary
-from kgfm.linking.guard import punctuation_tokens, stop_tokens
-from kgfm.linking.hashing import build_table, look_up
-from kgfm.linking.overlap import Overlap, Parts, build_overlap, parts_of_queries
+from kgfm.linking.hashing import look_up
+from kgfm.linking.kept import WORTH_KEEPING, beside, keep_arrays, kept_arrays
+from kgfm.linking.overlap import Parts, parts_of_queries
 from kgfm.linking.search import Search
+
+KIND = "candidates"
 
 FEATURES = (
     "same_name",
@@ -101,10 +105,10 @@ def likeness(
 class CandidateIndex:
     """Finds names that are like a mention: the same, a part, an acronym, or alike in trigrams.
 
-    Built in memory from a dictionary: some 250 bytes a name.
-
     Args:
         dictionary: The names.
+        arrays: What :func:`~kgfm.linking.candidate_arrays.candidate_arrays` gives for it, some 250
+            bytes a name; made if not given.
         limits: How many candidates there are at most.
         compiled: As in :class:`~kgfm.linking.scan.Scanner`.
     """
@@ -112,36 +116,37 @@ class CandidateIndex:
     def __init__(
         self,
         dictionary: NameDictionary,
+        arrays: Arrays | None = None,
         *,
         limits: Limits = Limits(),  # noqa: B008 - immutable
         compiled: bool | None = None,
     ) -> None:
         self.dictionary = dictionary
+        self.arrays = candidate_arrays(dictionary) if arrays is None else arrays
         self.limits = limits
-        vocabulary = dictionary.vocabulary
-        self._is_mark = punctuation_tokens(vocabulary)
-        self._is_stop = stop_tokens(vocabulary) | self._is_mark
-        names, tokens = _plain_tokens(dictionary, self._is_mark)
-        packed, self._gram_firsts = packed_grams(vocabulary.keys, vocabulary.firsts)
-        distinct, self._grams = np.unique(packed, return_inverse=True)
-        self._gram_table = build_table(distinct, np.arange(1, len(distinct) + 1))
-        size = len(dictionary) + 1
-        lengths = np.diff(vocabulary.firsts)
-        self.lengths = np.bincount(names, lengths[tokens], minlength=size).astype(np.int64)
-        self.tokens = build_overlap(names, tokens, size, len(vocabulary), power=1)
-        self.trigrams = self._index_trigrams(names, tokens, size)
-        self._initials = initials_index(names, tokens, vocabulary, self._is_stop)
+        self.tokens = overlap_of(self.arrays, "tokens")
+        self.trigrams = overlap_of(self.arrays, "trigrams")
+        self._initials = InitialsIndex(
+            self.arrays["initials.hashes"], self.arrays["initials.names"]
+        )
         self._search = Search(compiled)
 
-    def _index_trigrams(
-        self, names: Int64[np.ndarray, "token"], tokens: Int64[np.ndarray, "token"], size: int
-    ) -> Overlap:
-        firsts = self._gram_firsts
-        count = np.diff(firsts)[tokens]
-        within = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
-        grams = self._grams[np.repeat(firsts[tokens], count) + within]
-        num_grams = int(self._grams.max(initial=-1)) + 1
-        return build_overlap(np.repeat(names, count), grams, size, num_grams, power=2)
+    @classmethod
+    def load_or_build(cls, dictionary: NameDictionary) -> CandidateIndex:
+        """Return the index of a graph's names: the one kept beside its snapshot, or a new one.
+
+        A new one is kept if there are enough names to make it worth it, and a place to write to.
+        """
+        graph = dictionary.graph
+        folder = beside(graph.path, KIND)
+        if folder is None or len(dictionary) < WORTH_KEEPING:
+            return cls(dictionary)
+        kept = kept_arrays(folder, KIND, graph.fingerprint, NAMES)
+        if kept is None:
+            kept = candidate_arrays(dictionary)
+            with suppress(OSError):
+                kept = keep_arrays(folder, KIND, graph.fingerprint, kept)
+        return cls(dictionary, kept)
 
     def __call__(self, mentions: Sequence[str]) -> Candidates:
         """Return the candidates of each mention."""
@@ -178,7 +183,7 @@ class CandidateIndex:
         plain, owner, numbers = take_tokens(tokens, kept), owner[kept], numbers[kept]
         lengths = np.diff(plain.firsts)
         grams, gram_firsts = packed_grams(plain.keys, plain.firsts)
-        gram_numbers = look_up(self._gram_table, grams, self._num_grams) - 1
+        gram_numbers = look_up(self.arrays["gram_table"], grams, self._num_grams) - 1
         num = len(mentions)
         return _Query(
             owner,
@@ -195,7 +200,7 @@ class CandidateIndex:
         """Return which tokens are punctuation; an unknown symbol counts as such."""
         known = numbers >= 0
         marks = np.zeros(len(numbers), bool)
-        marks[known] = self._is_mark[numbers[known]]
+        marks[known] = self.arrays["is_mark"][numbers[known]]
         initials = tokens.keys[tokens.firsts[:-1]]
         FOLD_TABLE.cover(initials)
         marks |= ~known & (FOLD_TABLE.table[initials] >> KIND_SHIFT == SYMBOL)
@@ -238,9 +243,9 @@ class CandidateIndex:
         """Leave out tokens that very many names hold, unless they are all that there is."""
         held = np.diff(self.tokens.part_indptr)[tokens.parts]
         query = np.repeat(np.arange(len(tokens.totals)), np.diff(tokens.indptr))
-        frequent: np.ndarray = (held > max(1000, len(self.dictionary) // 50)) | self._is_stop[
-            tokens.parts
-        ]
+        frequent: np.ndarray = (held > max(1000, len(self.dictionary) // 50)) | self.arrays[
+            "is_stop"
+        ][tokens.parts]
         first = np.zeros(len(query), bool)
         first[tokens.indptr[:-1][np.diff(tokens.indptr) > 0]] = True  # the heaviest always stays
         kept = ~frequent | first
@@ -267,7 +272,7 @@ class CandidateIndex:
         features[:, 3] = shared / np.maximum(query.tokens.totals, 1)[owners]
         features[:, 4] = shared * self.tokens.inverse[names]
         features[:, 5] = is_acronym
-        pair = query.lengths[owners], self.lengths[names]
+        pair = query.lengths[owners], self.arrays["lengths"][names]
         features[:, 6] = np.minimum(*pair) / np.maximum(1, np.maximum(*pair))
         return np.minimum(features, 1)
 
@@ -327,29 +332,3 @@ class _Query:
     lengths: Int64[np.ndarray, "mention"]
     tokens: Parts
     trigrams: Parts
-
-
-def packed_grams(
-    keys: UInt32[np.ndarray, "key"], firsts: Int64[np.ndarray, "boundary"]
-) -> tuple[UInt64[np.ndarray, "gram"], Int64[np.ndarray, "boundary"]]:
-    """Return the grams of each key, and where each key's begin.
-
-    They are the initial, for "J." to be like "John"; then the trigram around each code point, a
-    space before and behind the key.
-    """
-    codes = keys.astype(np.uint64)
-    before, after = np.full(len(codes), 32, np.uint64), np.full(len(codes), 32, np.uint64)
-    before[1:], after[:-1] = codes[:-1], codes[1:]
-    before[firsts[:-1]] = 32
-    after[firsts[1:] - 1] = 32
-    trigrams = before << np.uint64(42) | codes << np.uint64(21) | after
-    return np.insert(trigrams, firsts[:-1], codes[firsts[:-1]]), firsts + np.arange(len(firsts))
-
-
-def _plain_tokens(
-    dictionary: NameDictionary, is_mark: np.ndarray
-) -> tuple[Int64[np.ndarray, "token"], Int64[np.ndarray, "token"]]:
-    """Return (name, token) of all names' tokens in order, without punctuation."""
-    names, tokens = dictionary.trie.name_tokens()
-    kept = ~is_mark[tokens]
-    return names[kept], tokens[kept]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
@@ -15,22 +14,18 @@ from kgfm.graph.order import indptr_of, order_of, repeats
 from kgfm.linking.alias_tokens import alias_tokens
 from kgfm.linking.fold import tokens
 from kgfm.linking.guard import FREE, PUNCTUATION, STOP_WORD, common_tokens, guards, means_the_name
+from kgfm.linking.kept import WORTH_KEEPING, Arrays, beside, keep_arrays, kept_arrays
 from kgfm.linking.scan import Matches, Scanner
 from kgfm.linking.trie import Trie, build_trie
 from kgfm.linking.vocabulary import Vocabulary, build_vocabulary
-from kgfm.storage import DamagedFileError, file_path, read_manifest, write_folder
 
-KIND, FORMAT = "names", 1
+KIND = "names"
 
 MAX_CANDIDATES = 16
 """Of the entities with one name, how many are listed."""
 
-WORTH_KEEPING = 20_000
-"""A dictionary of fewer names is built sooner than it is written and synced."""
-
 _OTHER = " "  # no spelling: they begin with a token
 
-Arrays = Mapping[str, np.ndarray]
 _PARTS: dict[str, tuple[str, ...]] = {
     "vocabulary": ("factors", "table", "firsts", "keys"),
     "trie": ("roots", "filter", "table", "sizes"),
@@ -78,9 +73,8 @@ class NameDictionary:
             folder: Where it is kept; by default beside a snapshot on disk, if there are enough
                 names to make it worth it and the folder can be written to.
         """
-        beside = None if graph.path is None else names_folder(graph.path)
-        place = beside if folder is None else Path(folder)
-        kept = None if place is None else _kept(place, graph.fingerprint)
+        place = beside(graph.path, KIND) if folder is None else Path(folder)
+        kept = kept_arrays(place, KIND, graph.fingerprint, _names_of_arrays())
         if kept is not None:
             return cls(graph, kept)
         built = cls(graph, build_arrays(graph))
@@ -94,12 +88,8 @@ class NameDictionary:
 
     def save(self, folder: str | Path) -> NameDictionary:
         """Write the dictionary to a folder, atomically, and return it mapped from there."""
-        files: dict[str, Callable[[Path], None]] = {
-            f"{name}.npy": partial(_write, array) for name, array in self.arrays.items()
-        }
-        manifest = {"kind": KIND, "format": FORMAT, "graph": self.graph.fingerprint}
-        whole = write_folder(folder, files, manifest)
-        return NameDictionary(self.graph, _mapped(Path(folder), whole))
+        kept = keep_arrays(Path(folder), KIND, self.graph.fingerprint, self.arrays)
+        return NameDictionary(self.graph, kept)
 
     def __len__(self) -> int:
         return self.trie.num_names
@@ -193,9 +183,8 @@ class NameDictionary:
         return sum(array.nbytes for array in self.arrays.values())
 
 
-def names_folder(snapshot: Path) -> Path:
-    """Folder of the dictionary beside a snapshot."""
-    return snapshot.with_name(f"{snapshot.name}.names")
+def _names_of_arrays() -> list[str]:
+    return [*_OWN, *(f"{part}.{name}" for part, names in _PARTS.items() for name in names)]
 
 
 def spelling(text: str, start: int, end: int) -> str:
@@ -288,30 +277,3 @@ def _spelling_of_each(
         spelled = seen.get(string) or seen.setdefault(string, _spelled(string))
         first[place] = known.setdefault((name, spelled), place)
     return first
-
-
-def _write(array: np.ndarray, path: Path) -> None:
-    with path.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-
-
-def _mapped(folder: Path, manifest: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    names = [*_OWN, *(f"{part}.{name}" for part, all_ in _PARTS.items() for name in all_)]
-    arrays = {}
-    for name in names:
-        path = file_path(folder, manifest, f"{name}.npy")
-        try:
-            mapped: np.memmap = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            raise DamagedFileError(f"{path} is damaged ({error}).") from None
-        arrays[name] = mapped.view(np.ndarray)
-    return arrays
-
-
-def _kept(folder: Path, fingerprint: str) -> dict[str, np.ndarray] | None:
-    """Return what is kept in a folder for a graph; a damaged or older one is built again."""
-    try:
-        manifest = read_manifest(folder, KIND, FORMAT)
-        return _mapped(folder, manifest) if manifest.get("graph") == fingerprint else None
-    except (DamagedFileError, FileNotFoundError):
-        return None

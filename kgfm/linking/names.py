@@ -101,7 +101,7 @@ class Linker(BaseLinker):
     @cached_property
     def candidates(self) -> CandidateIndex:
         """What finds names that are like a span; used with ``fuzzy``."""
-        return CandidateIndex(self.names)
+        return CandidateIndex.load_or_build(self.names)
 
     def __getstate__(self) -> dict[str, Any]:
         made = ("names", "candidates")
