@@ -259,8 +259,11 @@ def _walk(count, codes, table, words, names, tokens, longest):
 
 
 @compiled
-def scan(codes, table, words, names, longest):
-    """Return starts, ends and names of the matches, as :func:`kgfm.linking.scan.scan_arrays`."""
+def scan(codes, bounds, table, words, names, longest):
+    """Return texts, starts, ends and names of the matches, or ``None`` for a gap in ``table``.
+
+    ``bounds`` are where the texts begin; starts and ends are counted from there.
+    """
     size = len(codes)
     starts, ends = np.empty(size, np.int32), np.empty(size, np.int32)
     hashed, numbers = np.empty(size, np.uint64), np.empty(size, np.int32)
@@ -270,7 +273,11 @@ def scan(codes, table, words, names, longest):
     number(words, count, hashed, numbers)
     tokens = starts, ends, hashed, numbers
     found = _walk(count, codes, table, words, names, tokens, longest)
-    begins, stops = np.empty(found.shape[1], np.int64), np.empty(found.shape[1], np.int64)
+    texts, text = np.empty(found.shape[1], np.int64), 0
     for match in range(found.shape[1]):
-        begins[match], stops[match] = starts[found[0, match]], ends[found[1, match]]
-    return begins, stops, found[2]
+        start, end = starts[found[0, match]], ends[found[1, match]]
+        while text + 1 < len(bounds) and bounds[text + 1] <= start:
+            text += 1
+        texts[match] = text
+        found[0, match], found[1, match] = start - bounds[text], end - bounds[text]
+    return texts, found[0], found[1], found[2]

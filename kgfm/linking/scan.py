@@ -71,7 +71,7 @@ class Scanner:
         compiled = self._is_compiled(texts)
         find = self._compiled if compiled else self._vectorised
         parts = [
-            _by_text(find(code_points(chunk), longest), chunk, first)
+            find(chunk, first, longest)
             for first, chunk in _chunks(texts, _CHUNK if compiled else _NUMPY_CHUNK)
         ]
         if len(parts) == 1:
@@ -86,17 +86,22 @@ class Scanner:
             return self._work > _ENOUGH
         return self.compiled is not False
 
-    def _vectorised(self, codes: UInt32[np.ndarray, "code"], longest: bool) -> Found:
-        return scan_arrays(codes, self.vocabulary, self.trie, longest)
+    def _vectorised(self, texts: Sequence[str], first: int, longest: bool) -> Matches:
+        codes, bounds = code_points(texts), _bounds(texts)
+        starts, ends, names = scan_arrays(codes, self.vocabulary, self.trie, longest)
+        text = np.searchsorted(bounds, starts, "right") - 1
+        return Matches(text + first, starts - bounds[text], ends - bounds[text], names)
 
-    def _compiled(self, codes: UInt32[np.ndarray, "code"], longest: bool) -> Found:
+    def _compiled(self, texts: Sequence[str], first: int, longest: bool) -> Matches:
         from kgfm.linking.kernels import scan
 
-        found: Found | None = scan(codes, FOLD_TABLE.table, *self._arrays, longest)
-        if found is not None:
-            return found
-        FOLD_TABLE.cover(codes)  # there is a code point that nobody met before
-        return self._compiled(codes, longest)
+        codes, bounds = code_points(texts), _bounds(texts)
+        found = scan(codes, bounds, FOLD_TABLE.table, *self._arrays, longest)
+        if found is None:  # a code point that nobody met before
+            FOLD_TABLE.cover(codes)
+            found = scan(codes, bounds, FOLD_TABLE.table, *self._arrays, longest)
+        text, starts, ends, names = found
+        return Matches(text + first if first else text, starts, ends, names)
 
     @cached_property
     def _arrays(self) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
@@ -107,15 +112,10 @@ class Scanner:
         )
 
 
-def _by_text(found: Found, texts: Sequence[str], first: int) -> Matches:
-    """Return matches in joined texts as matches in each; ``first`` is the index of the first."""
-    starts, ends, names = found
-    if len(texts) == 1:
-        return Matches(np.full(len(names), first, np.int64), starts, ends, names)
+def _bounds(texts: Sequence[str]) -> Int64[np.ndarray, "text"]:
+    """Return where each text begins among the code points of them all."""
     lengths = np.fromiter(map(len, texts), np.int64, len(texts)) + 1
-    begins = np.cumsum(lengths) - lengths
-    text = np.searchsorted(begins, starts, "right") - 1
-    return Matches(text + first, starts - begins[text], ends - begins[text], names)
+    return np.cumsum(lengths) - lengths
 
 
 def _chunks(texts: Sequence[str], size: int) -> Iterator[tuple[int, Sequence[str]]]:
