@@ -261,6 +261,44 @@ def test_without_arrow_text_is_read_all_the_same_and_parquet_says_what_to_instal
         KnowledgeGraph.from_tables(tmp_path / "t.parquet")
 
 
+def test_the_command_builds_from_parquet_skips_rows_and_refreshes_the_same_way(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pyarrow.table({"s": ["a", ""], "p": ["r", "r"], "o": ["b", "c"]})
+    pyarrow.parquet.write_table(table, tmp_path / "t.parquet")
+    (tmp_path / "e.csv").write_text("key,nom\na,Å\n")
+    (tmp_path / "schema.json").write_text('{"label": ["nom"]}')
+    out = tmp_path / "kg"
+    command = ["graph", "build", str(tmp_path / "t.parquet"), "--out", str(out)]
+    command += ["--columns", "s", "p", "o", "--entities", str(tmp_path / "e.csv")]
+    command += ["--schema", str(tmp_path / "schema.json")]
+    (tmp_path / "bad.json").write_text('{"lable": []}')
+    assert main([*command[:-1], str(tmp_path / "bad.json")]) == 2
+    assert "no field 'lable'. Did you mean 'label'" in capsys.readouterr().err
+    assert main(command) == 2
+    assert "row 1: an empty 's'" in capsys.readouterr().err
+    with pytest.warns(UserWarning, match="1 rows were skipped"):
+        assert main([*command, "--on-error", "skip"]) == 0
+    assert len(rejects(tmp_path / "kg.rejects.csv")) == 1
+    kg = KnowledgeGraph.open(out)
+    assert (kg.label("a"), kg.num_triples) == ("Å", 1)
+    assert kg.manifest["source"]["options"] == {
+        "columns": ["s", "p", "o"],
+        "schema": {"label": ["nom"]},
+    }
+    pyarrow.parquet.write_table(table.slice(0, 1), tmp_path / "t.parquet")
+    again = refresh(out, tmp_path / "t.parquet", entities=str(tmp_path / "e.csv"))
+    assert set(again.counts().values()) == {0}
+    schema = GraphSchema(label=("nom",))
+    fresh = KnowledgeGraph.from_tables(
+        tmp_path / "t.parquet",
+        columns=("s", "p", "o"),
+        entities=tmp_path / "e.csv",
+        schema=schema,
+    ).save(tmp_path / "fresh")
+    assert fresh.manifest["files"] == again.graph.manifest["files"]
+
+
 def test_many_distinct_texts_in_portions_keep_their_attributes(tmp_path: Path) -> None:
     count = 3_000
     order = np.random.default_rng(0).permutation(count)

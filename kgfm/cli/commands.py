@@ -6,6 +6,7 @@ import re
 import sys
 from argparse import ArgumentError
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -59,17 +60,37 @@ def _write(path: str | None, value: object) -> None:
 # -- the graph ------------------------------------------------------------------------------------
 
 
+def _table_options(parser: ArgumentParser) -> None:
+    """Add what goes with a table of triples."""
+    parser.add_argument("--entities", type=str, nargs="+", help="Tables of key, label, alias, ...")
+    parser.add_argument("--relations", type=str, nargs="+", help="Tables of key, label.")
+    parser.add_argument(
+        "--on-error",
+        type=str | None,
+        help="raise: stop at a bad row (the default); skip: leave such rows out, and write them "
+        "beside the snapshot, as SNAPSHOT.rejects.csv.",
+    )
+
+
+def _given_tables(options: Namespace) -> dict[str, Any]:
+    """Return what was given of these options."""
+    names = ("entities", "relations", "on_error")
+    return {name: options[name] for name in names if options[name] is not None}
+
+
 def graph_build(given: Sequence[str]) -> None:
     """Compile RDF, tables or a public layout into a snapshot that opens in milliseconds."""
     from kgfm.stores.layouts import LAYOUTS
 
     parser = _parser("graph build", graph_build.__doc__ or "")
     parser.add_argument(
-        "source", help="RDF (.ttl, .nt, .rdf, ...) or triples (.tsv, .csv); a folder with --layout."
+        "source",
+        help="RDF (.ttl, .nt, ...) or triples (.tsv, .csv, .parquet); a folder with --layout.",
     )
     parser.add_argument("--out", required=True, type=str, help="The snapshot's folder.")
-    parser.add_argument("--entities", type=str | None, help="Table of entities: key, label, ...")
-    parser.add_argument("--relations", type=str | None, help="Table of relations: key, label.")
+    _table_options(parser)
+    parser.add_argument("--columns", type=str, nargs=3, help="Head's, relation's, tail's column.")
+    parser.add_argument("--schema", type=str | None, help="JSON: how labels, ... are called.")
     parser.add_argument("--layout", type=str | None, help=f"One of {', '.join(LAYOUTS)}.")
     parser.add_argument(
         "--set", type=str, nargs="+", default=[], help="Options of the layout: parts=train,valid."
@@ -79,8 +100,9 @@ def graph_build(given: Sequence[str]) -> None:
     built = verbs.build(
         options.source,
         options.out,
-        entities=options.entities,
-        relations=options.relations,
+        tables=_given_tables(options),
+        columns=options.columns,
+        schema=options.schema,
         layout=options.layout,
         settings=options.set,
     )
@@ -96,13 +118,10 @@ def graph_refresh(given: Sequence[str]) -> None:
     parser = _parser("graph refresh", graph_refresh.__doc__ or "")
     parser.add_argument("snapshot", help="The snapshot's folder.")
     parser.add_argument("source", nargs="?", help="The new dump; a server is remembered.")
-    parser.add_argument("--entities", type=str | None, help="The new table of entities.")
-    parser.add_argument("--relations", type=str | None, help="The new table of relations.")
+    _table_options(parser)
     _json_option(parser, "what is different")
     options = _parse(parser, given)
-    found = verbs.refresh(
-        options.snapshot, options.source, entities=options.entities, relations=options.relations
-    )
+    found = verbs.refresh(options.snapshot, options.source, **_given_tables(options))
     say(f"{found.graph!r} in {options.snapshot}")
     say(show.counts(found.counts()))
     _write(options.json, found.counts())

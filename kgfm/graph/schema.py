@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 from urllib.parse import unquote
+
+from kgfm.registry import nearest
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 RDFS = "http://www.w3.org/2000/01/rdf-schema#"
@@ -81,6 +85,25 @@ class GraphSchema:
             if isinstance(value, str):
                 raise TypeError(f"{field.name} is a tuple of strings; write ({value!r},).")
             object.__setattr__(self, field.name, tuple(value))
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> GraphSchema:
+        """Return the schema whose fields JSON holds; those that it lacks are the default.
+
+        Raises:
+            ValueError: There is no such field.
+        """
+        known = [field.name for field in fields(cls)]
+        for name in content:
+            if name not in known:
+                raise ValueError(
+                    f"A schema has no field {name!r}.{nearest(name, known)} It has "
+                    f"{', '.join(known)}."
+                )
+        given: dict[str, Any] = {
+            n: tuple(v) if isinstance(v, list) else v for n, v in content.items()
+        }
+        return cls(**given)
 
     def language_rank(self, tag: str) -> int | None:
         """Return the place of a language tag in the order of preference; ``None`` if unwanted."""

@@ -163,6 +163,15 @@ class _Bounded(io.RawIOBase):
         return self._stream.seek(place, whence)
 
 
+def unpacked_file(path: Path, stack: ExitStack) -> BufferedIOBase:
+    """Open a file, unpacking it as it is read; one that grows beyond measure is refused."""
+    stream = stack.enter_context(path.open("rb"))
+    packed = _unpacked(stream, stack)
+    if packed is None:
+        return stream
+    return io.BufferedReader(_Bounded(packed, str(path), _allowance(stream)))
+
+
 def _unpacked(stream: BufferedIOBase, stack: ExitStack) -> BufferedIOBase | None:
     """Return the stream that a packed one holds, ``None`` if it is not packed."""
     if _starts_with(stream, b"\x1f\x8b"):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import io
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from jaxtyping import Int, UInt8
 
 from kgfm.graph import StringTable
 from kgfm.stores.batches import Batch, Column, Table, batches_of_rows
+from kgfm.stores.rdf_sources import PACKED, unpacked_file
 from kgfm.stores.rejects import Rejects
 
 SUFFIXES = (".tsv", ".csv", ".txt", ".tab", ".dict")
@@ -36,7 +35,7 @@ def read_text_file(
     header: bool | Callable[[Sequence[str]], bool] = False,
     joined: bool = False,
 ) -> Table:
-    """Open a TSV or CSV file, gzipped or not.
+    """Open a TSV or CSV file, packed (gzip, bzip2, xz, Zstandard) or not.
 
     Lines end with a newline, with or without a carriage return before it; empty ones do not count.
     Between tabs everything stands for itself; with another delimiter, quotes work as in RFC 4180.
@@ -98,14 +97,13 @@ class _Lines:
             block = following
 
     def _read(self) -> Iterator[bytes]:
-        with self._opened() as file:
+        with ExitStack() as stack:
+            file = unpacked_file(self._path, stack)
             rest: list[bytes] = []
             size, first = 0, True
-            while read := self._some(file):
+            while read := file.read(_BLOCK):
                 if first and read.startswith(_UTF_16):
-                    raise ValueError(
-                        f"{self._path} is not UTF-8 but UTF-16; convert it, say with iconv."
-                    )
+                    raise ValueError(f"{self._path} is not UTF-8 but UTF-16; convert it.")
                 read, first = read.removeprefix(_BOM) if first else read, False
                 end = read.rfind(b"\n") + 1
                 if end:
@@ -119,17 +117,6 @@ class _Lines:
                     )
             if last := b"".join(rest):
                 yield last + b"\n"
-
-    def _opened(self) -> io.BufferedIOBase:
-        return (
-            gzip.open(self._path) if self._path.suffix.lower() == ".gz" else self._path.open("rb")
-        )
-
-    def _some(self, file: io.BufferedIOBase) -> bytes:
-        try:
-            return file.read(_BLOCK)
-        except (EOFError, gzip.BadGzipFile) as error:
-            raise ValueError(f"{self._path} is damaged ({error}); fetch it anew.") from None
 
 
 class _Cut:
@@ -294,7 +281,7 @@ def _fields(line: str, delimiter: str) -> list[str]:
 
 def _guess_delimiter(path: Path, line: str, width: int) -> str:
     """Take a tab, comma, semicolon or blank: what the suffix says, else what cuts the line."""
-    suffix = path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix
+    suffix = path.with_suffix("").suffix if path.suffix.lower() in PACKED else path.suffix
     if suffix.lower() in (".tsv", ".tab"):
         return "\t"
     for delimiter in (",", ";", "\t") if suffix.lower() == ".csv" else ("\t", ",", ";", " "):
