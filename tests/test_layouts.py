@@ -419,7 +419,7 @@ def test_the_command_builds_a_layout_with_its_options(
         ([], "A folder needs --layout"),
         (["--layout", "fb15k", "--set", "parts"], "--set takes name=value"),
         (["--layout", "fb15k", "--set", "part=train"], "no option 'part'"),
-        (["--layout", "fb15k", "--entities", "x.csv"], "go with a table"),
+        (["--layout", "fb15k", "--entities", "x.csv"], "goes with a table"),
         (["--layout", "fb16k"], "Did you mean 'fb15k'"),
     ):
         capsys.readouterr()

@@ -50,8 +50,8 @@ def build(
     if layout is not None:
         if given or schema:
             raise ValueError(
-                f"--{_option({**given, 'schema': schema})} goes with a file; "
-                "a layout has its own tables and names."
+                f"--{_option({**given, 'schema': schema})} goes with a table; "
+                "a layout has tables and names of its own."
             )
         options = dict(map(_setting, settings))
         return KnowledgeGraph.from_layout(layout, source, **options).save(out)

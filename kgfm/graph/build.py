@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence, Sized
 from typing import Any, TypeVar
 
 import numpy as np
@@ -130,11 +130,10 @@ class GraphBuilder:
             codes[place] = known[triples[place]]
         self._add(codes, edge_attributes or {})
 
-    def add_edge_attribute(self, name: str, values: EdgeValues) -> None:
+    def add_edge_attribute(self, name: str, column: EdgeColumn) -> None:
         """Add an attribute of all triples given so far, in the order in which they were given."""
-        _check_lengths(self._num_given, {name: values})
-        self._edge_columns[name] = EdgeColumn(0)
-        self._edge_columns[name].add(values)
+        _check_lengths(self._num_given, {name: column})
+        self._edge_columns[name] = column
 
     def _add(self, codes: Int[np.ndarray, "3 triple"], given: Mapping[str, EdgeValues]) -> None:
         count = codes.shape[1]
@@ -232,7 +231,7 @@ def edge_arrays(
     return table_arrays(name, values) if isinstance(values, StringTable) else {name: values}
 
 
-def _check_lengths(count: int, columns: Mapping[str, EdgeValues]) -> None:
+def _check_lengths(count: int, columns: Mapping[str, Sized]) -> None:
     for name, values in columns.items():
         if len(values) != count:
             raise ValueError(f"{count:,} heads, but {name!r} has {len(values):,} values.")

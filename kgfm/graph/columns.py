@@ -34,12 +34,15 @@ class EdgeColumn:
         missing: How many triples came before the first that has it.
     """
 
-    def __init__(self, missing: int) -> None:
+    def __init__(self, missing: int = 0) -> None:
         self._values: list[Any] = []
         self._place: dict[Hashable, int] = {}
         self._parts: list[np.ndarray] = []
         self._is_coded: list[bool] = []
         self.skip(missing)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
 
     def skip(self, count: int) -> None:
         """Add rows without a value."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 SUFFIXES = (".parquet", ".pq", ".feather", ".arrow", ".ipc")
-_ROWS = 1 << 20
+_ROWS = 1 << 18
 
 
 def is_columnar(source: Any) -> bool:

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Int
 from kgfm.graph import StringTable
 from kgfm.graph.build import Codes
 from kgfm.graph.records import plain
+from kgfm.graph.strings import has_surrogate
 
 Column = StringTable | np.ndarray | list[Any]
 """Texts, numbers or truth values, or anything else."""
@@ -117,35 +118,60 @@ def key_text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def coded(column: Column) -> tuple[list[str], Int[np.ndarray, "row"]]:
-    """Return the distinct keys of a column, and for each row the place of its key.
+def coded(*columns: Column) -> tuple[list[str], list[Int[np.ndarray, "_"]]]:
+    """Return the distinct keys of columns, and for each column the places of its rows' keys.
 
     Long columns of texts go through Arrow's hash table where Arrow is installed, so that there is
     one Python object for each key and none for each row.
     """
-    if isinstance(column, StringTable):
-        return _coded_texts(column)
-    if isinstance(column, np.ndarray):
-        values, codes = np.unique(column, return_inverse=True)
-        return [key_text(value) for value in values.tolist()], codes
-    return _numbered(map(key_text, column))
-
-
-def _coded_texts(texts: StringTable) -> tuple[list[str], Int[np.ndarray, "row"]]:
-    if len(texts) >= _MANY:
+    texts = [column for column in columns if isinstance(column, StringTable)]
+    if len(texts) == len(columns) and sum(map(len, texts)) >= _MANY:
         try:
             import pyarrow
         except ImportError:
-            return _numbered(texts)
-        buffers = [None, pyarrow.py_buffer(texts.offsets), pyarrow.py_buffer(texts.bytes)]
-        array = pyarrow.Array.from_buffers(pyarrow.large_string(), len(texts), buffers)
-        found = array.dictionary_encode()
-        keys: list[str] = found.dictionary.to_numpy(zero_copy_only=False).tolist()
-        return keys, found.indices.to_numpy()
-    return _numbered(texts)
-
-
-def _numbered(texts: Iterable[str]) -> tuple[list[str], Int[np.ndarray, "row"]]:
+            pass
+        else:
+            chunks = pyarrow.chunked_array([*map(_as_arrow, texts)])
+            found = chunks.dictionary_encode().chunks
+            keys: list[str] = found[-1].dictionary.to_numpy(zero_copy_only=False).tolist()
+            places = np.concatenate([chunk.indices.to_numpy() for chunk in found])
+            return keys, np.split(places, np.cumsum([*map(len, texts)])[:-1])
     codes = Codes()
-    places = codes.encode(texts)
-    return list(codes), places
+    numbered = [_places(codes, column) for column in columns]
+    return list(codes), numbered
+
+
+def _as_arrow(texts: StringTable) -> Any:
+    import pyarrow
+
+    buffers = [None, pyarrow.py_buffer(texts.offsets), pyarrow.py_buffer(texts.bytes)]
+    return pyarrow.Array.from_buffers(pyarrow.large_string(), len(texts), buffers)
+
+
+def _places(codes: Codes, column: Column) -> Int[np.ndarray, "_"]:
+    if isinstance(column, np.ndarray):
+        values, places = np.unique(column, return_inverse=True)
+        known: np.ndarray = codes.encode(map(key_text, values.tolist()))[places]
+        return known
+    return codes.encode(column if isinstance(column, StringTable) else map(key_text, column))
+
+
+def faults(column: Column) -> dict[int, str]:
+    """Say of each row whose field cannot be a key what is wrong with it."""
+    if isinstance(column, StringTable):
+        empty = np.flatnonzero(column.offsets[1:] == column.offsets[:-1]).tolist()
+        nul = np.flatnonzero(column.bytes == 0)
+        rows = np.unique(np.searchsorted(column.offsets, nul, "right") - 1).tolist()
+        return dict.fromkeys(empty, "an empty") | dict.fromkeys(rows, "a NUL character in")
+    keys, (codes,) = coded(column)
+    wrong = np.array([bool(_fault(key)) for key in keys], bool)
+    return {row: _fault(keys[codes[row]]) for row in np.flatnonzero(wrong[codes]).tolist()}
+
+
+def _fault(key: str) -> str:
+    """Say what keeps a text from being a key; nothing if it may be one."""
+    if not key:
+        return "an empty"
+    if "\0" in key:
+        return "a NUL character in"
+    return "a lone surrogate in" if has_surrogate(key) else ""

@@ -9,21 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
 
 from kgfm.graph import EntityRecord, GraphBuilder, GraphSchema, KnowledgeGraph
 from kgfm.graph.build import Codes
-from kgfm.graph.columns import Coded
-from kgfm.graph.strings import StringTable, has_surrogate
+from kgfm.graph.columns import Coded, EdgeColumn
+from kgfm.graph.strings import StringTable
 from kgfm.storage import sha256
 from kgfm.stores import arrow, text_files
-from kgfm.stores.batches import Batch, Column, Table, coded, key_text, values_of
+from kgfm.stores.batches import Batch, Column, Table, coded, faults, key_text, values_of
 from kgfm.stores.records import RecordMaker
 from kgfm.stores.rejects import Rejects
 from kgfm.stores.rows import is_path, table_of, typed_values
 
 SUFFIXES = (*text_files.SUFFIXES, *arrow.SUFFIXES)
 COLUMNS = ("head", "relation", "tail")
+# Of so many triples the keys are looked up together.
+_ROWS = 1 << 22
 # Two of these in the first line, and it is no triple.
 _HEADER_WORDS = {"head", "relation", "tail", "subject", "predicate", "object", "source", "target"}
 
@@ -167,12 +168,12 @@ class _Reader:
         texts = {place: _TextColumn() for place in untyped}
         batches = []
         for batch in table.batches:
-            batch, _ = self._with_keys(batch, table, [key])
+            batch = self._with_keys(batch, table, [key])
             for place, text in texts.items():
-                text.add(batch.columns[place])
+                text.add(_edge_values(batch.columns[place]))
                 batch.columns[place] = []
             batches.append(batch)
-        typed = {place: text.values() for place, text in texts.items()}
+        typed = {place: _rows_of(text.values()) for place, text in texts.items()}
         names = [table.columns[place] for place in fields]
         for batch in batches:
             columns = [
@@ -192,51 +193,54 @@ class _Reader:
     def add_triples(self, table: Table, columns: Sequence[str]) -> None:
         places = [table.position(name, role) for name, role in zip(columns, COLUMNS, strict=True)]
         others = [place for place in range(len(table.columns)) if place not in places]
-        texts = {place: _TextColumn() for place in others if table.is_text}
+        attributes = {place: _TextColumn() if table.is_text else EdgeColumn() for place in others}
+        waiting: list[list[Column]] = []
         for batch in table.batches:
-            batch, (heads, relations, tails) = self._with_keys(batch, table, places)
-            attributes = {}
-            for place in others:
-                if place in texts:
-                    texts[place].add(batch.columns[place])
-                else:
-                    attributes[table.columns[place]] = _edge_values(batch.columns[place])
-            codes = np.stack([heads[1], relations[1], tails[1] + len(heads[0])])
-            entities = itertools.chain(heads[0], tails[0])
-            self._builder.add_coded_triples(entities, relations[0], codes, attributes)
-        for place, text in texts.items():
-            self._builder.add_edge_attribute(table.columns[place], text.coded())
+            batch = self._with_keys(batch, table, places)
+            for place, column in attributes.items():
+                column.add(_edge_values(batch.columns[place]))
+            waiting.append([batch.columns[place] for place in places])
+            if sum(len(keys[0]) for keys in waiting) >= _ROWS:
+                self._add_keys(waiting)
+                waiting = []
+        self._add_keys(waiting)
+        for place, column in attributes.items():
+            whole = column.finish() if isinstance(column, _TextColumn) else column
+            self._builder.add_edge_attribute(table.columns[place], whole)
 
-    def _with_keys(
-        self, batch: Batch, table: Table, places: Sequence[int]
-    ) -> tuple[Batch, list[tuple[list[str], Int[np.ndarray, "row"]]]]:
-        """Return the rows with sound keys, and the keys of the columns at ``places``, coded."""
-        found = [coded(batch.columns[place]) for place in places]
+    def _add_keys(self, parts: Sequence[Sequence[Column]]) -> None:
+        """Add the heads, relations and tails of several batches, each key looked up once."""
+        if not parts:
+            return
+        heads, relations, tails = zip(*parts, strict=True)
+        entities, codes = coded(*heads, *tails)
+        names, types = coded(*relations)
+        first, last = codes[: len(parts)], codes[len(parts) :]
+        triples = np.stack([*map(np.concatenate, (first, types, last))])
+        self._builder.add_coded_triples(entities, names, triples)
+
+    def _with_keys(self, batch: Batch, table: Table, places: Sequence[int]) -> Batch:
+        """Return the rows whose fields at ``places`` may be keys."""
         sound = np.ones(len(batch), bool)
-        for place, (keys, codes) in zip(places, found, strict=True):
-            faults = {code: fault for code, key in enumerate(keys) if (fault := _fault(key))}
-            for code, fault in faults.items():
-                for row in np.flatnonzero((codes == code) & sound).tolist():
+        for place in places:
+            for row, fault in sorted(faults(batch.columns[place]).items()):
+                if sound[row]:
                     sound[row] = False
                     reason = f"{fault} {table.columns[place]!r}"
                     self._rejects.add(table.name, int(batch.numbers[row]), reason, batch.row(row))
-        if sound.all():
-            return batch, found
-        batch = batch.where(sound)
-        return batch, [coded(batch.columns[place]) for place in places]
-
-
-def _fault(key: str) -> str:
-    """Say what keeps a text from being a key; nothing if it may be one."""
-    if not key:
-        return "an empty"
-    if "\0" in key:
-        return "a NUL character in"
-    return "" if key.isascii() or not has_surrogate(key) else "a lone surrogate in"
+        return batch.where(sound)
 
 
 def _edge_values(column: Column) -> list[Any] | np.ndarray | Coded:
-    return Coded(*coded(column)) if isinstance(column, StringTable) else column
+    if not isinstance(column, StringTable):
+        return column
+    texts, (codes,) = coded(column)
+    return Coded(texts, codes)
+
+
+def _rows_of(column: Coded) -> Iterator[Any]:
+    """Yield the values of a column, row by row."""
+    return map(column.values.__getitem__, column.codes.tolist())
 
 
 class _TextColumn:
@@ -246,20 +250,23 @@ class _TextColumn:
         self._texts = Codes()
         self._parts: list[np.ndarray] = []
 
-    def add(self, column: Column) -> None:
+    def add(self, values: list[Any] | np.ndarray | Coded) -> None:
         """Add a portion."""
-        texts, codes = coded(column)
-        self._parts.append(self._texts.encode(texts).astype(np.int32)[codes])
+        if isinstance(values, Coded):
+            self._parts.append(self._texts.encode(values.values).astype(np.int32)[values.codes])
+        else:
+            self._parts.append(self._texts.encode(map(str, values)).astype(np.int32))
 
-    def coded(self) -> Coded:
+    def values(self) -> Coded:
         """Return the column, numbers and truth values in place of texts if all are such."""
         codes = np.concatenate([np.empty(0, np.int32), *self._parts])
         return Coded(typed_values(list(self._texts)), codes)
 
-    def values(self) -> Iterator[Any]:
-        """Yield the values of the column, row by row."""
-        values, codes = self.coded()
-        return map(values.__getitem__, codes.tolist())
+    def finish(self) -> EdgeColumn:
+        """Return the column as an attribute of triples."""
+        column = EdgeColumn()
+        column.add(self.values())
+        return column
 
 
 def _key_column(table: Table, schema: GraphSchema) -> int:
