@@ -218,17 +218,17 @@ def write_vectors(
             "vector.dimensions": vectors.shape[1],
             "vector.similarity_function": similarity,
         }
-        if server.version >= (5, 11):
-            create_schema(
-                server,
-                [
-                    f"CREATE VECTOR INDEX IF NOT EXISTS FOR (n:{quoted(label)}) ON (n.{stored}) "
-                    "OPTIONS {indexConfig: $settings}"
-                    for label in mapping.nodes
-                    if label
-                ],
-                {"settings": settings},
-            )
+        create_schema(
+            server,
+            [],
+            [
+                f"CREATE VECTOR INDEX IF NOT EXISTS FOR (n:{quoted(label)}) ON (n.{stored}) "
+                "OPTIONS {indexConfig: $settings}"
+                for label in mapping.nodes
+                if label
+            ],
+            {"settings": settings},
+        )
     return found
 
 

@@ -71,13 +71,15 @@ class Vocabulary:
 
     @classmethod
     def of(cls, server: Server) -> Vocabulary:
-        """Ask a server."""
-        return cls(
-            *(
-                frozenset(str(name) for (name,) in server.rows(f"CALL {procedure}()"))
-                for procedure in ("db.labels", "db.relationshipTypes", "db.propertyKeys")
-            )
+        """Ask a server; one that keeps no list of property names is asked for those in use."""
+        labels, relations, properties = (
+            frozenset(str(name) for (name,) in server.rows(f"CALL {procedure}()"))
+            for procedure in ("db.labels", "db.relationshipTypes", "db.propertyKeys")
         )
+        if labels and not properties:
+            used = server.rows("MATCH (n) UNWIND keys(n) AS name RETURN DISTINCT name")
+            properties = frozenset(str(name) for (name,) in used)
+        return cls(labels, relations, properties)
 
     def label(self, name: str) -> str:
         """Return a node label, quoted; a KeyError names near ones."""

@@ -8,7 +8,6 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -68,9 +67,7 @@ class Server:
 
     def __getstate__(self) -> dict[str, Any]:
         return {
-            name: value
-            for name, value in self.__dict__.items()
-            if name not in ("_opened", "_lock", "version")
+            name: value for name, value in self.__dict__.items() if name not in ("_opened", "_lock")
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -199,16 +196,6 @@ class Server:
             # Closing may wait for the same server, so nobody waits for it.
             threading.Thread(target=self.close, daemon=True).start()
             raise
-
-    @cached_property
-    def version(self) -> tuple[int, int]:
-        """Version of the server, (0, 0) where it does not tell."""
-        try:
-            versions = self.rows("CALL dbms.components() YIELD name, versions RETURN versions[0]")
-            major, minor = str(versions[0][0]).split(".")[:2]
-            return int(major), int(minor)
-        except (ValueError, IndexError):
-            return 0, 0
 
     @contextmanager
     def _explained(self, limit: float) -> Iterator[None]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -19,11 +21,13 @@ FORMAT = 1
 T = TypeVar("T")
 _KINDS = (bool, int, float, str)
 
-SCHEMA = (
+CONSTRAINTS = (
     f"CREATE CONSTRAINT kgfm_entity_key IF NOT EXISTS FOR (n:{ENTITY}) REQUIRE n.key IS UNIQUE",
     f"CREATE CONSTRAINT kgfm_relation_key IF NOT EXISTS FOR (n:{RELATION}) REQUIRE n.key IS UNIQUE",
+)
+NAMES_INDEX = (
     f"CREATE FULLTEXT INDEX kgfm_entity_names IF NOT EXISTS "
-    f"FOR (n:{ENTITY}) ON EACH [n.label, n.aliases]",
+    f"FOR (n:{ENTITY}) ON EACH [n.label, n.aliases]"
 )
 
 
@@ -65,7 +69,7 @@ def write(
     """
     say = say or (lambda text: None)
     with Server(uri, auth=auth, database=database, **connection) as server:
-        create_schema(server, SCHEMA)
+        create_schema(server, CONSTRAINTS, [NAMES_INDEX])
         names = [stored_name(name) for name in graph.edge_attributes]
         server.write(
             f"MERGE (g:{GRAPH} {{name: 'graph'}}) "
@@ -83,12 +87,30 @@ def write(
 
 
 def create_schema(
-    server: Server, statements: Sequence[str], parameters: Mapping[str, Any] | None = None
+    server: Server,
+    constraints: Sequence[str],
+    indexes: Sequence[str] = (),
+    parameters: Mapping[str, Any] | None = None,
 ) -> None:
-    """Create constraints and indexes, and wait until they are there."""
-    for statement in statements:
-        server.write(statement, parameters)
-    server.rows("CALL db.awaitIndexes(300)")
+    """Create constraints and indexes, and wait until they are there.
+
+    Constraints must be; a full-text or vector index that the server does not have is left out with
+    a warning, for not all that speak Bolt have them.
+    """
+    for statement in constraints:
+        server.write(statement)
+    for statement in indexes:
+        try:
+            server.write(statement, parameters)
+        except (ValueError, RuntimeError) as error:
+            warnings.warn(
+                f"Written without an index, which the server does not make ({error}).",
+                UserWarning,
+                stacklevel=4,
+            )
+    # A server without this call makes its indexes at once.
+    with suppress(ValueError, RuntimeError):
+        server.rows("CALL db.awaitIndexes(300)")
 
 
 def _relations(graph: KnowledgeGraph) -> Iterator[tuple[str, str | None]]:
