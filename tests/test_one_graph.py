@@ -129,6 +129,8 @@ def there_and_back(kg: KnowledgeGraph, folder: Path) -> dict[str, KnowledgeGraph
         "networkx": lambda: KnowledgeGraph.from_networkx(kg.to_networkx()),
         "pyg": lambda: KnowledgeGraph.from_pyg(kg.to_pyg()),
         "pyg by type": lambda: KnowledgeGraph.from_pyg(kg.to_pyg(hetero=True)),
+        "rdf": lambda: KnowledgeGraph.from_rdf(kg.to_rdf(folder / "graph.nt")),
+        "turtle": lambda: KnowledgeGraph.from_rdf(kg.to_rdf(folder / "graph.ttl.gz")),
     }
     for name in FORMATS:
         roads[name] = lambda name=name: KnowledgeGraph.from_layout(

@@ -23,8 +23,10 @@ from kgfm.stores.blank_nodes import new_names
 from kgfm.stores.literals import XSD, Literal, value_of
 
 PREFIXES = """
+@prefix : <http://example.org/> .
 @prefix ex: <http://example.org/> .
 @prefix owl: <http://www.w3.org/2002/07/owl#> .
+@prefix rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#> .
 @prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
 @prefix schema: <https://schema.org/> .
 @prefix skos: <http://www.w3.org/2004/02/skos/core#> .
@@ -33,6 +35,7 @@ PREFIXES = """
 EX = "http://example.org/"
 LABEL = "http://www.w3.org/2000/01/rdf-schema#label"
 TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
+RDF_SUBJECT = "http://www.w3.org/1999/02/22-rdf-syntax-ns#subject"
 OWL_THING = "http://www.w3.org/2002/07/owl#Thing"
 RDFS_CLASS = "http://www.w3.org/2000/01/rdf-schema#Class"
 
@@ -544,12 +547,81 @@ def test_a_graph_that_is_written_reads_back_to_the_same_snapshot(
     assert again.fingerprint == graph.fingerprint
 
 
-def test_what_rdf_cannot_hold_is_refused_and_the_old_file_stays(tmp_path: Path) -> None:
-    path = tmp_path / "graph.nt"
-    path.write_text("old")
+edge_values = st.none() | texts | dates | st.floats(allow_nan=False, allow_infinity=False)
+edge_columns = st.sampled_from([edge_values, st.none(), st.integers(), st.booleans()])
+
+
+@pytest.mark.filterwarnings("ignore:.* have no label")
+@given(records, st.lists(places, max_size=6), st.data())
+def test_attributes_of_triples_read_back_to_the_same_snapshot(
+    tmp_path_factory: pytest.TempPathFactory, known, drawn, data
+) -> None:
+    entities, names = [*known, "x", EX + "since", "since"], ["r", LABEL, EX + "since", RDF_SUBJECT]
+    triples = [
+        (entities[h % len(entities)], names[r % len(names)], entities[t % len(entities)])
+        for h, r, t in drawn
+    ]
+    attributes = {
+        name: data.draw(st.lists(data.draw(edge_columns), min_size=len(drawn), max_size=len(drawn)))
+        for name in data.draw(st.sets(keys | st.sampled_from(["", "since", "r", EX + "since"])))
+    }
+    given_records = [{"key": key, **fields} for key, fields in known.items()]
+    graph = KnowledgeGraph.from_records(given_records, triples, edge_attributes=attributes)
+    path = graph.to_rdf(tmp_path_factory.mktemp("out") / "graph.nt")
+    again = KnowledgeGraph.from_rdf(path)
+    assert {*again.edge_attributes} == {*graph.edge_attributes}
+    assert list(again.keys) == list(graph.keys)
+    assert again.fingerprint == graph.fingerprint
+
+
+@pytest.mark.filterwarnings("ignore:.* have no label")
+def test_rdflib_reads_what_is_written_of_triples(tmp_path: Path) -> None:
+    triples = [(EX + "a", EX + "p", EX + "b"), (EX + "a", EX + "p", EX + "c")]
+    attributes = {EX + "since": [1995, 2001], "by": ["x", None], "none": [None, None]}
+    graph = KnowledgeGraph.from_records([], triples, edge_attributes=attributes)
+    found = rdflib.Graph().parse(graph.to_rdf(tmp_path / "graph.ttl"))
+    (node,) = found.subjects(rdflib.RDF.object, rdflib.URIRef(EX + "c"))
+    assert found.value(node, rdflib.URIRef(EX + "since")).toPython() == 2001
+    assert KnowledgeGraph.from_rdf(found).fingerprint == graph.fingerprint
+
+
+ANNOTATED = {
+    "annotation of RDF 1.2": ":a :p :b {| :since 1995 ; :by 'x' , 'y' |} .",
+    "reifier of RDF 1.2": ":a :p :b . << :a :p :b ~ :one >> :since 1995 ; :by 'x', 'y' .",
+    "two reifiers": ":a :p :b {| :since 1995 ; :by 'x' |} {| :by 'y' |} .",
+    "reified statement of RDF 1.1": """:a :p :b . [] a rdf:Statement ; rdf:subject :a ;
+        rdf:predicate :p ; rdf:object :b ; :since 1995 ; :by 'x', 'y' .""",
+}
+
+
+@pytest.mark.filterwarnings("ignore:.* have no label")
+@pytest.mark.parametrize("said", ANNOTATED.values(), ids=ANNOTATED)
+def test_what_is_said_of_a_triple_becomes_its_attribute(said: str) -> None:
+    kg = KnowledgeGraph.from_rdf(io.BytesIO(f"{PREFIXES} {said} :a :p :c .".encode()), format="ttl")
+    assert list(kg.keys) == [EX + name for name in "abc"]
+    assert kg.num_triples == 2
+    assert list(kg.edge_attributes[EX + "by"]) == ['["x", "y"]', ""]
+    assert kg.edge_attributes[EX + "since"].tolist()[0] == 1995
+    assert not kg.types(0)
+
+
+@pytest.mark.filterwarnings("ignore:.* have no label")
+def test_a_reified_statement_that_is_not_stated_or_has_links_stays_an_entity() -> None:
+    reified = "a rdf:Statement ; rdf:subject :a ; rdf:predicate :p ; rdf:object"
+    linked = f"{PREFIXES} :a :p :b . :one {reified} :b ; :since 1995 ; :by :c ."
+    kg = KnowledgeGraph.from_rdf(io.BytesIO(linked.encode()), format="ttl")
+    assert kg.attributes(kg.row(EX + "one")) == {EX + "since": 1995}
+    assert kg.num_triples == 2
+    assert not kg.edge_attributes
+    unstated = f"{PREFIXES} :a :p :b . :one {reified} :c ; :since 1995 ."
+    with pytest.warns(UserWarning, match="1 reified statements speak of triples that the source"):
+        kg = KnowledgeGraph.from_rdf(io.BytesIO(unstated.encode()), format="ttl")
+    assert kg.types(kg.row(EX + "one")) == ("Statement",)
+    schema = GraphSchema(ignore=())
+    kg = KnowledgeGraph.from_rdf(io.BytesIO(unstated.encode()), format="ttl", schema=schema)
+    assert kg.num_triples == 4
+
+
+def test_a_file_that_rdf_is_not_written_as_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"ends in '\.doc'"):
         KnowledgeGraph.from_records([], []).to_rdf(tmp_path / "graph.doc")
-    graph = KnowledgeGraph.from_records([], [("a", "r", "b")], edge_attributes={"since": [1]})
-    with pytest.raises(ValueError, match="to_tables and to_neo4j keep them"):
-        graph.to_rdf(path)
-    assert path.read_text() == "old"

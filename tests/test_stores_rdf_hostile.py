@@ -100,9 +100,11 @@ def test_thousands_of_blank_nodes_side_by_side_are_no_nesting() -> None:
     assert kg.num_triples == 500
 
 
-def test_statements_about_statements_are_refused() -> None:
+@pytest.mark.parametrize("text", [f"{S} {P} <<( {S} {P} {S} )>> .",
+    f"<< {S} {P} <<( {S} {P} {S} )>> >> {P} 1 ."])  # fmt: skip
+def test_triples_as_terms_are_refused_but_for_what_a_reifier_says(text: str) -> None:
     with pytest.raises(ValueError, match="speaks of a triple"):
-        read(f"<< {S} {P} {S} >> {P} {S} .", "ttl")
+        read(text, "ttl")
 
 
 # -- archives -------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ class GraphSchema:
         language: Tags of the languages to keep, in order of preference; ``""`` is a text without a
             tag, ``"en"`` also stands for ``en-GB``, ``"*"`` for every language.
         key: Columns that may hold the key in a table of entities or relations.
-        ignore: Predicates that speak of the vocabulary and become no triples.
+        ignore: Predicates that speak of the vocabulary or of triples, and become no triples.
         separator: Stands between several aliases or types in one field of a table.
     """
 
@@ -74,6 +74,7 @@ class GraphSchema:
         RDFS + "isDefinedBy",
         OWL + "inverseOf",
         OWL + "imports",
+        *(RDF + name for name in ("subject", "predicate", "object")),
     )
     separator: str = "|"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,8 @@ from kgfm.graph.schema import RDF, RDFS, SKOS
 from kgfm.storage import replacing
 from kgfm.stores.literals import XSD, time_type
 from kgfm.stores.rdf_meaning import META, OWN, SAYS_NOTHING
+from kgfm.stores.rdf_reified import EDGE_ATTRIBUTE, PARTS, STATEMENT
+from kgfm.stores.records import edge_values
 
 if TYPE_CHECKING:
     from pyoxigraph import Literal, NamedNode, Triple
@@ -35,13 +38,15 @@ def write(graph: KnowledgeGraph, path: str | Path) -> Path:
     Labels, aliases and descriptions become ``rdfs:label``, ``skos:altLabel`` and ``rdfs:comment``;
     a type becomes a class of that label. A key that is no IRI, and a predicate that would be taken
     for another thing, are written as IRIs that begin with ``urn:kgfm:`` and read back as they were,
-    and so are blank nodes. The file is the old one or the new one, whatever happens.
+    and so are blank nodes. Beside a triple with attributes stands a reified statement that has
+    them, ``urn:kgfm:triple:...``; their predicates are ``urn:kgfm:vocabulary:EdgeAttribute``.
+    The file is the old one or the new one, whatever happens.
 
     Returns:
         The path.
 
     Raises:
-        ValueError: The suffix is another, or triples have attributes, which RDF has no place for.
+        ValueError: The suffix is another.
     """
     import pyoxigraph as ox
 
@@ -50,11 +55,6 @@ def write(graph: KnowledgeGraph, path: str | Path) -> Path:
     suffix = name.suffix.lstrip(".").lower()
     if suffix not in FORMATS:
         raise ValueError(f"{path} ends in {name.suffix!r}; RDF is written as .nt or .ttl, or .gz.")
-    if graph.edge_attributes:
-        raise ValueError(
-            f"The triples have attributes ({', '.join(graph.edge_attributes)}), which RDF has no "
-            "place for; to_tables and to_neo4j keep them."
-        )
     prefixes = _PREFIXES if suffix == "ttl" else None
     with replacing(path) as file, ExitStack() as stack:
         target: Any = file
@@ -83,10 +83,19 @@ class _Writer:
         keys = list(graph.keys)
         known = {*keys}
         self._entities = [self._named(key, "key") for key in keys]
+        taken = known | self._taken
         self._relations = [
-            self._own(key, "relation") if key in known | self._taken else self._named(key, "key")
+            self._own(key, "relation") if key in taken else self._named(key, "key")
             for key in graph.relation_keys
         ]
+        self._edge_names = {
+            name: self._own(name, "attribute")
+            if name in taken or not name
+            else self._named(name, "attribute")
+            for name in graph.edge_attributes
+        }
+        self._parts = [NamedNode(part) for part in PARTS]
+        self._statement = NamedNode(STATEMENT)
 
     def _named(self, key: str, kind: str) -> NamedNode:
         """Return the IRI of a key: itself if it is one and means nothing else."""
@@ -108,13 +117,41 @@ class _Writer:
         for row in np.flatnonzero(graph.relation_labelled).tolist():
             label = self._text(graph.relation_labels[row])
             yield self._triple(self._relations[row], self._label, label)
+        for predicate in self._edge_names.values():
+            yield self._triple(predicate, self._type, self._node(EDGE_ATTRIBUTE))
         starts = graph.out_indptr.tolist()
         for row, entity in enumerate(self._entities):
             for predicate, value in self._about(row):
                 yield self._triple(entity, predicate, value)
-            for place in range(starts[row], starts[row + 1]):
+            places = range(starts[row], starts[row + 1])
+            for place in places:
                 relation, tail = int(graph.relations[place]), int(graph.tails[place])
                 yield self._triple(entity, self._relations[relation], self._entities[tail])
+            yield from self._reified(places)
+
+    def _reified(self, places: range) -> Iterator[Triple]:
+        """Yield what is known about triples: each as a statement with its attributes."""
+        graph = self._graph
+        columns = edge_values(graph, places)
+        for number, place in enumerate(places):
+            values = {name: column[number] for name, column in columns.items()}
+            if all(value is None for value in values.values()):
+                continue
+            rows = int(graph.heads[place]), int(graph.relations[place]), int(graph.tails[place])
+            terms = [
+                kind[row]
+                for kind, row in zip(
+                    (self._entities, self._relations, self._entities), rows, strict=True
+                )
+            ]
+            line = " ".join(map(str, terms)).encode()
+            node = self._node(f"{OWN}triple:{hashlib.sha256(line).hexdigest()[:32]}")
+            yield self._triple(node, self._type, self._statement)
+            for part, term in zip(self._parts, terms, strict=True):
+                yield self._triple(node, part, term)
+            for name, value in values.items():
+                if value is not None:
+                    yield self._triple(node, self._edge_names[name], self._literal(value))
 
     def _about(self, row: int) -> Iterable[tuple[NamedNode, NamedNode | Literal]]:
         """Return what is known about an entity; that it is a thing, if nothing else is."""
@@ -133,8 +170,8 @@ class _Writer:
 
     def _attributes(self, found: Mapping[str, Any]) -> Iterator[tuple[NamedNode, Literal]]:
         for name, value in found.items():
-            own = name in self._taken
-            predicate = self._own(name, "key") if own else self._named(name, "key")
+            own = name in self._taken or not name
+            predicate = self._own(name, "attribute") if own else self._named(name, "attribute")
             for one in value if isinstance(value, list) else [value]:
                 yield predicate, self._literal(one)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
@@ -12,6 +13,7 @@ from jaxtyping import Bool, Int64
 from kgfm.graph import EntityRecord, GraphBuilder, GraphSchema, local_name
 from kgfm.graph.schema import OWL, RDF, RDFS
 from kgfm.stores.literals import Literal, value_of
+from kgfm.stores.rdf_reified import EDGE_ATTRIBUTE, Reified
 from kgfm.stores.rdf_statements import SAME_AS, Statements
 
 # What is of one of these types belongs to the vocabulary, not to what the graph is about.
@@ -49,7 +51,8 @@ def plain_key(term: str) -> str:
     """
     if not term.startswith(OWN):
         return term
-    return unquote(term.removeprefix(OWN).partition(":")[2]) or term
+    kind, _, name = term.removeprefix(OWN).partition(":")
+    return unquote(name) if name or kind == "attribute" else term
 
 
 class Meaning:
@@ -68,8 +71,16 @@ class Meaning:
         literal = statements.kind >= 0
         typing = role == _TYPE
         self._links = np.flatnonzero(~literal & ~typing & (role != _IGNORED))
-        self._literals = np.flatnonzero(literal & ~typing)
-        self._typings = self._typed(np.flatnonzero(typing))
+        self._reified = Reified(statements, self._links)
+        of_entity = ~self._reified.mask[statements.subjects]
+        declares = typing & (statements.objects == statements.code(EDGE_ATTRIBUTE))
+        self._edge_names = [*{*statements.subjects[declares].tolist()}]
+        self._typings = self._typed(np.flatnonzero(typing & of_entity & ~declares))
+        ranks = [schema.language_rank(language) for _, language in statements.kinds]
+        self._language = np.array([-1 if rank is None else rank for rank in (*ranks, None)])
+        wanted = literal & ~typing & (self._language[statements.kind] >= 0)
+        self._edge_literals = np.flatnonzero(wanted & ~of_entity)
+        self._literals = np.flatnonzero(wanted & of_entity)
         self._labels, self._names, self._descriptions = self._named()
 
     def _roles(self) -> tuple[np.ndarray, np.ndarray]:
@@ -125,9 +136,6 @@ class Meaning:
         Those in the first language come first, then those of the first predicate, then by text.
         """
         given = self._given
-        wanted = [self._schema.language_rank(language) for _, language in given.kinds]
-        language = np.array([-1 if rank is None else rank for rank in wanted], np.int64)
-        self._literals = self._literals[language[given.kind[self._literals]] >= 0]
         role = self._role[given.predicates[self._literals]]
         named = self._literals[role <= _DESCRIPTION]
         self._attributes = self._literals[role > _DESCRIPTION]
@@ -135,7 +143,7 @@ class Meaning:
         texts = sorted({*given.objects[named].tolist()}, key=self.terms.__getitem__)
         by_text = np.zeros(len(self.terms), np.int64)
         by_text[texts] = np.arange(len(texts))
-        rank, spoken = self._rank[given.predicates[named]], language[given.kind[named]]
+        rank, spoken = self._rank[given.predicates[named]], self._language[given.kind[named]]
         order = np.lexsort((by_text[given.objects[named]], rank, spoken, given.subjects[named]))
         named = named[order]
         role = self._role[given.predicates[named]]
@@ -207,7 +215,8 @@ class Meaning:
         """Return everything that has a type, a name or an attribute."""
         given = self._given
         literals, aliases = given.subjects[given.kind >= 0], np.array([*given.aliases], np.int64)
-        return np.flatnonzero(self._mask(self._typings[0], literals, aliases))
+        known = self._mask(self._typings[0], literals, aliases) & ~self._reified.mask
+        return np.flatnonzero(known)
 
     def described(self) -> Codes:
         """Return the entities about which something is known, without the vocabulary."""
@@ -244,12 +253,19 @@ class Meaning:
             triples[place] = (np.cumsum(mask) - 1)[column]
         for code in np.flatnonzero(linking).tolist():
             builder.add_relation(plain_key(self.terms[code]), self.label(code))
-        origin = {}
+        attributes = self._edge_attributes()
         if graph_attribute is not None:
             graphs = given.graphs[self._links].tolist()
-            origin[graph_attribute] = [self.terms[graph] or None for graph in graphs]
-        builder.add_coded_triples(self._keys(linked), self._keys(linking), triples, origin)
+            attributes[graph_attribute] = [self.terms[graph] or None for graph in graphs]
+        builder.add_coded_triples(self._keys(linked), self._keys(linking), triples, attributes)
         return builder
+
+    def _edge_attributes(self) -> dict[str, list[Any]]:
+        declared = [plain_key(self.terms[code]) for code in self._edge_names]
+        missing: list[Any] = [None] * len(self._links)
+        return dict.fromkeys(declared, missing) | self._reified.columns(
+            self._edge_literals, plain_key
+        )
 
 
 class _Several(list[object]):

@@ -9,6 +9,7 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import IO, Any, cast
 
+from kgfm.graph.schema import RDF
 from kgfm.stores.literals import XSD, Literal, Triple
 from kgfm.stores.rdf_guards import guarded
 
@@ -20,6 +21,7 @@ Columns = tuple[list[str], list[str], list[str], list[Kind | None], list[str]]
 # Statements in columns at once: as few as fit the nearest memory.
 _TOGETHER = 128
 
+REIFIES = RDF + "reifies"
 # Marks a blank node by its name in the source: no IRI and no literal of a document holds half of a
 # surrogate pair, so nothing else is taken for one.
 BLANK = "_:\ud800"
@@ -119,14 +121,36 @@ def read_quads(
                 add_object(prefix + term.value)
                 add_kind(None)
             else:
-                raise ValueError(
-                    f"{name} speaks of a triple ({subject} {quad.predicate} ...); "
-                    "statements about triples are not read. Take them out."
-                )
+                _add_reified(columns, quad, origin, name, prefix)
+                continue
             add_subject(subject.value if type(subject) is named else prefix + subject.value)
             add_predicate(quad.predicate.value)
             add_graph(origin)
         yield columns
+
+
+def _add_reified(columns: Columns, quad: Any, origin: str, name: str, prefix: str) -> None:
+    """Add what a reifier speaks of as RDF 1.1 says it: its subject, predicate and object."""
+    import pyoxigraph as ox
+
+    if quad.predicate.value != REIFIES or isinstance(quad.object.object, ox.Triple):
+        raise ValueError(
+            f"{name} speaks of a triple ({quad.subject} {quad.predicate} ...); of triples only "
+            "what a reifier says of them is read. Take it out."
+        )
+
+    def key(term: Any) -> str:
+        return str(prefix + term.value if isinstance(term, ox.BlankNode) else term.value)
+
+    for part in ("subject", "predicate", "object"):
+        term = getattr(quad.object, part)
+        literal = isinstance(term, ox.Literal)
+        subjects, predicates, objects, kinds, origins = columns
+        subjects.append(key(quad.subject))
+        predicates.append(RDF + part)
+        objects.append(key(term))
+        kinds.append((term.datatype.value, term.language or "") if literal else None)
+        origins.append(origin)
 
 
 def read_rdflib(graph: Any, graphs: Collection[str] | None = None) -> Iterator[Columns]:
