@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,11 +136,11 @@ def test_openke_counts_its_rows_and_puts_the_relation_last(tmp_path: Path) -> No
     assert triples_of(kg) == [("/m/a", "s", "/m/b"), ("/m/b", "r", "/m/a")]
     assert len(kg) == 3
     for name, text, message in (
-        ("train2id_txt", "3\n0 1 1\n1 0 0\n", "has 2 rows, its first line says 3"),
-        ("train2id_txt", "2\n0 1 1\n1 9 0\n", r"train2id\.txt, row 3: '1 9 0' is not 'head tail"),
+        ("train2id_txt", "3\n0 1 1\n1 0 0\n", "row 1: the count is 3, but 2 rows follow"),
+        ("train2id_txt", "2\n0 1 1\n1 9 0\n", r"train2id\.txt, row 3: not 'head tail.*: 1 9 0"),
         ("train2id_txt", "0 1 1\n", "row 1: '0 1 1' is no count"),
-        ("entity2id_txt", "3\na\t0\nb\t1\na\t2\n", "row 4: 'a' or its number 2 stands there twice"),
-        ("entity2id_txt", "1\na b\n", "row 2: 'a b' is not 'name<TAB>number'"),
+        ("entity2id_txt", "3\na\t0\nb\t1\na\t2\n", "row 4: the name or its number stands there"),
+        ("entity2id_txt", "1\na b\n", "row 2: not 'name<TAB>number': a b"),
         ("relation2id_txt", "", "row 1: '' is no count"),
     ):
         write(tmp_path, **{**files, name: text})
@@ -154,7 +156,7 @@ def test_metaqa_reads_what_lies_between_bars(tmp_path: Path) -> None:
         assert kg.labelled.all()
         assert kg.relation_text(0) == "directed by"
     write(tmp_path, kb_txt="Heat|directed_by|Michael Mann\nHeat|1995\n")
-    with pytest.raises(ValueError, match=r"kb\.txt, row 2: 2 fields \('Heat\|1995'\); expected"):
+    with pytest.raises(ValueError, match=r"kb\.txt, row 2: 2 fields; expected .*Heat\|1995"):
         KnowledgeGraph.from_layout("metaqa", tmp_path)
 
 
@@ -168,7 +170,7 @@ def test_cn100k_puts_the_relation_first_and_may_have_a_score(tmp_path: Path) -> 
     assert kg.labelled.all()
     assert kg.edge_attributes["score"].tolist()[1] == 2.5
     write(tmp_path, train100k_txt="IsA\tcat\tan animal\tmuch\n")
-    with pytest.raises(ValueError, match="row 1: the score 'much' is no number"):
+    with pytest.raises(ValueError, match=r"row 1: the score is no number: .*'much'"):
         KnowledgeGraph.from_layout("cn-82k", tmp_path)
 
 
@@ -204,7 +206,7 @@ def test_conceptnet_merges_senses_and_keeps_one_language(tmp_path: Path) -> None
     with pytest.raises(ValueError, match="is damaged"):
         KnowledgeGraph.from_layout("conceptnet", path)
     (tmp_path / "assertions.csv").write_text("/a\t/r/IsA\t/c/en/a\t/c/en/b\t{}\n")
-    with pytest.raises(ValueError, match=r"row 1: '\{\}' is no JSON with a weight"):
+    with pytest.raises(ValueError, match=r"row 1: no JSON with a weight at its end: .*\{\}"):
         KnowledgeGraph.from_layout("conceptnet", tmp_path / "assertions.csv")
 
 
@@ -244,17 +246,17 @@ def test_kgat_numbers_become_keys_and_users_come_on_request(tmp_path: Path, name
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("kg_final_txt", "0 0 2\n0 0 9", r"kg_final\.txt, row 2: the number '9' is in no list"),
+        ("kg_final_txt", "0 0 2\n0 0 9", r"kg_final\.txt, row 2: a number that is in no list.*'9'"),
         ("kg_final_txt", "0 0", "row 1: 2 fields"),
         (
             "entity_list_txt",
             "org_id remap_id\na 0\nb 0\n",
-            "row 3: the number 0 stands there twice",
+            "row 3: the number stands there twice: b 0",
         ),
-        ("entity_list_txt", "org_id remap_id\na 0\na 1\n", "row 3: 'a' has two numbers"),
-        ("relation_list_txt", "x\n", "row 1: 'x' is not 'org_id remap_id'"),
-        ("item_list_txt", "B00 7 m.01\n", r"item_list\.txt, row 1: the number '7' is not in"),
-        ("train_txt", "0 0\n1 8\n", r"train\.txt, row 2: the item '8' is not in"),
+        ("entity_list_txt", "org_id remap_id\na 0\na 1\n", "row 3: the id has two numbers.*: a 1"),
+        ("relation_list_txt", "x\n", "row 1: not 'org_id remap_id': x"),
+        ("item_list_txt", "B00 7 m.01\n", r"item_list\.txt, row 1: a number that is not in.*'7'"),
+        ("train_txt", "0 0\n1 8\n", r"train\.txt, row 2: an item that is not in.*'8'"),
     ],
 )
 def test_a_wrong_row_of_kgat_is_named(tmp_path: Path, name: str, text: str, message: str) -> None:
@@ -295,8 +297,8 @@ def test_recbole_links_items_to_entities_and_keeps_what_its_headers_say(tmp_path
     [
         ("ml_kg", "head\trelation\ttail\n", r"ml\.kg, row 1: 'head.*is no header"),
         ("ml_kg", "head_id:token\ttail_id:token\n", "no field 'relation_id'; it has head_id"),
-        ("ml_kg", RECBOLE["ml_kg"] + "m.1\t\tm.2\n", "row 3: an empty head_id"),
-        ("ml_link", RECBOLE["ml_link"] + "2\n", r"ml\.link, row 3: 1 field \('2'\)"),
+        ("ml_kg", RECBOLE["ml_kg"] + "m.1\t\tm.2\n", "row 3: an empty 'relation_id'"),
+        ("ml_link", RECBOLE["ml_link"] + "2\n", r"ml\.link, row 3: 1 field; expected"),
         ("ml_item", RECBOLE["ml_item"].replace("2.5", "cheap"), "row 2: price is a float, but"),
     ],
 )
@@ -306,6 +308,108 @@ def test_a_wrong_row_of_recbole_is_named(
     write(tmp_path, **{**RECBOLE, name: text})
     with pytest.raises(ValueError, match=message):
         KnowledgeGraph.from_layout("recbole", tmp_path)
+
+
+# -- bad rows -------------------------------------------------------------------------------------
+
+BAD: dict[str, tuple[dict[str, str], dict[str, Any], dict[str, list[int]]]] = {
+    "kgat": (
+        {
+            **KGAT,
+            "kg_final_txt": "0 0 2\n0 0\n0 0 9\n0 0 1\n",
+            "item_list_txt": KGAT["item_list_txt"] + "B 99 m.99\n",
+            "train_txt": "0 0 8\n1 1\n",
+        },
+        {"interactions": "train"},
+        {"kg_final.txt": [2, 3], "item_list.txt": [4], "train.txt": [1]},
+    ),
+    "recbole": (
+        {
+            **RECBOLE,
+            "ml_kg": RECBOLE["ml_kg"] + "m.1\t\tm.2\nm.1\tr\n",
+            "ml_link": RECBOLE["ml_link"] + "2\t\n",
+            "ml_item": RECBOLE["ml_item"] + "3\tX\t\t\tcheap\n",
+            "ml_inter": RECBOLE["ml_inter"] + "\t1\t1\n7\t1\tx\n",
+        },
+        {"interactions": True},
+        {"ml.kg": [3, 4], "ml.link": [3], "ml.item": [4], "ml.inter": [4, 5]},
+    ),
+    "openke": (
+        {
+            "entity2id_txt": "3\na\t0\nb\t1\nb c\n",
+            "relation2id_txt": "1\nr\t0\n",
+            "train2id_txt": "3\n0 1 0\n0 7 0\n",
+        },
+        {},
+        {"entity2id.txt": [4], "train2id.txt": [1, 3]},
+    ),
+    "fb15k": (
+        {"train_txt": "a\tr\tb\na\t\tb\na\tr\na\0\tr\tb\n", "entity2text_txt": "a\tA\nb\n"},
+        {},
+        {"train.txt": [2, 3, 4], "entity2text.txt": [2]},
+    ),
+    "conceptnet": (
+        {"assertions_csv": assertions(("/r/IsA", "/c/en/a", "/c/en/b", 1.0)) + "/a\t/r/IsA\n"
+         "/a\t/r/IsA\t/c/en/a\t/c/en/c\t{}\n"},
+        {},
+        {"assertions.csv": [2, 3]},
+    ),
+    "cn-100k": (
+        {"train_txt": "IsA\ta\tb\t1\nIsA\ta\tc\tmuch\nIsA\t\tb\n"},
+        {},
+        {"train.txt": [2, 3]},
+    ),
+    "metaqa": ({"kb_txt": "a|r|b\na|b\n||\n"}, {}, {"kb.txt": [2, 3]}),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*have no label")
+@pytest.mark.parametrize("layout", BAD)
+def test_bad_rows_of_a_layout_are_skipped_into_a_file_on_request(
+    tmp_path: Path, layout: str
+) -> None:
+    content, options, expected = BAD[layout]
+    write(tmp_path, **content)
+    with pytest.raises(ValueError, match=r", row \d+: "):
+        KnowledgeGraph.from_layout(layout, tmp_path, **options)
+    rejects = tmp_path / "rejects.csv"
+    with pytest.warns(UserWarning, match=r"rows were skipped: .*They are in .*rejects\.csv"):
+        kg = KnowledgeGraph.from_layout(
+            layout, tmp_path, on_error="skip", rejects=rejects, **options
+        )
+    with rejects.open(newline="") as file:
+        rows = [*csv.DictReader(file)]
+    found: dict[str, list[int]] = {}
+    for row in rows:
+        found.setdefault(Path(row["table"]).name, []).append(int(row["row"]))
+    assert {name: sorted(numbers) for name, numbers in found.items()} == expected
+    assert all(row["reason"] and row["content"] for row in rows)
+    assert kg.num_triples
+    assert kg.manifest["source"]["skipped"] == sum(map(len, expected.values()))
+
+
+@pytest.mark.filterwarnings("ignore:.*have no label")
+def test_bad_entries_of_json_are_skipped_with_the_number_of_their_key(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("a\tr\tb\n")
+    (tmp_path / "entity2wikidata.json").write_text('{"a": {"label": "A"}, "b": "B"}')
+    with pytest.raises(ValueError, match=r"wikidata\.json, row 2: key 'b' has no mapping"):
+        KnowledgeGraph.from_layout("fb15k", tmp_path)
+    with pytest.warns(UserWarning, match="1 rows were skipped"):
+        kg = KnowledgeGraph.from_layout("fb15k", tmp_path, on_error="skip")
+    assert list(kg.labels) == ["A", "b"]
+
+
+def test_a_packed_file_that_grows_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kgfm.stores.rdf_sources.FREE_SIZE", 1 << 16)
+    (tmp_path / "assertions.csv.gz").write_bytes(gzip.compress(b"a" * (1 << 24)))
+    with pytest.raises(ValueError, match="refused: unpacked it has more than"):
+        KnowledgeGraph.from_layout("conceptnet", tmp_path)
+    monkeypatch.setattr("kgfm.stores.layouts.files._LONGEST", 1 << 10)
+    (tmp_path / "train.txt").write_bytes(b"a" * (1 << 12))
+    with pytest.raises(ValueError, match="has a line of more than"):
+        KnowledgeGraph.from_layout("fb15k", tmp_path)
 
 
 # -- the door -------------------------------------------------------------------------------------
@@ -326,7 +430,7 @@ def test_what_is_no_layout_option_or_folder_is_refused_with_the_nearest(tmp_path
     with pytest.raises(ValueError, match=r"several files for '\*\.kg'"):
         KnowledgeGraph.from_layout("recbole", tmp_path)
     (tmp_path / "train.txt").write_bytes(b"a\tr\t\xff\n")
-    with pytest.raises(ValueError, match="is not UTF-8"):
+    with pytest.raises(ValueError, match=r"train\.txt, row 1: not UTF-8"):
         KnowledgeGraph.from_layout("fb15k", tmp_path)
 
 

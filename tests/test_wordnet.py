@@ -111,11 +111,11 @@ def test_a_graph_of_something_else_has_no_senses():
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("data.noun", DATA["noun"] + "nonsense\n", "data.noun, row 4.*is no synset"),
+        ("data.noun", DATA["noun"] + "nonsense\n", "data.noun, row 4: no synset"),
         ("data.verb", DATA["verb"].replace(" + 0", " ? 0", 1), "unknown pointer '[?]'"),
-        ("data.verb", DATA["verb"].replace("001 +", "009 +"), "is no synset"),
-        ("data.adv", DATA["adv"].replace(" | ", " "), "is no synset"),
-        ("index.sense", "film%9:36:00:: 00000300 1 5\n", "row 1.*is no sense"),
+        ("data.verb", DATA["verb"].replace("001 +", "009 +"), "no synset"),
+        ("data.adv", DATA["adv"].replace(" | ", " "), "no synset"),
+        ("index.sense", "film%9:36:00:: 00000300 1 5\n", "row 1: no sense"),
         ("index.sense", "film%2:36:00:: 00000300 1\n", "row 1: 3 fields"),
     ],
 )

@@ -164,11 +164,11 @@ def faults(column: Column) -> dict[int, str]:
         rows = np.unique(np.searchsorted(column.offsets, nul, "right") - 1).tolist()
         return dict.fromkeys(empty, "an empty") | dict.fromkeys(rows, "a NUL character in")
     keys, (codes,) = coded(column)
-    wrong = np.array([bool(_fault(key)) for key in keys], bool)
-    return {row: _fault(keys[codes[row]]) for row in np.flatnonzero(wrong[codes]).tolist()}
+    wrong = np.array([bool(key_fault(key)) for key in keys], bool)
+    return {row: key_fault(keys[codes[row]]) for row in np.flatnonzero(wrong[codes]).tolist()}
 
 
-def _fault(key: str) -> str:
+def key_fault(key: str) -> str:
     """Say what keeps a text from being a key; nothing if it may be one."""
     if not key:
         return "an empty"

@@ -21,6 +21,9 @@ class Rejects:
 
     Used as a context: the file appears whole, when the context is left without an error.
 
+    Attributes:
+        skips: Whether bad rows are set aside.
+
     Args:
         on_error: ``"raise"`` or ``"skip"``.
         path: With ``"skip"``: a CSV file for table, row number, reason and the row as JSON. An
@@ -33,8 +36,8 @@ class Rejects:
     def __init__(self, on_error: str = "raise", path: str | Path | None = None) -> None:
         if on_error not in ON_ERROR:
             raise ValueError(f"on_error is 'raise' or 'skip', not {on_error!r}.")
-        self._skip = on_error == "skip"
-        self._path = Path(path) if path is not None and self._skip else None
+        self.skips = on_error == "skip"
+        self._path = Path(path) if path is not None and self.skips else None
         self._reasons: Counter[str] = Counter()
         self._temporary: Path | None = None
         self._file: IO[str] | None = None
@@ -50,7 +53,7 @@ class Rejects:
         Raises:
             ValueError: Rows are not to be skipped; the message names table, row and reason.
         """
-        if not self._skip:
+        if not self.skips:
             raise ValueError(f"{table}, row {number}: {reason}: {str(row)[:200]}.")
         self._reasons[reason] += 1
         if self._path is not None:

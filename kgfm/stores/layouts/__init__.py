@@ -20,6 +20,7 @@ from kgfm.stores.layouts.recommendation import kgat, recbole
 from kgfm.stores.layouts.tables import tables
 from kgfm.stores.layouts.triples import cn100k, codex, fb15k, metaqa, openke
 from kgfm.stores.layouts.wordnet import wordnet
+from kgfm.stores.rejects import Rejects
 
 LAYOUTS: dict[str, Callable[..., None]] = {
     "cn-100k": cn100k,
@@ -38,13 +39,23 @@ LAYOUTS: dict[str, Callable[..., None]] = {
 _ALSO = {"kgin": "kgat", "fb15k-237": "fb15k", "wn18rr": "fb15k", "cn-82k": "cn-100k"}
 
 
-def read(layout: str, folder: str | Path, **options: Any) -> KnowledgeGraph:
+def read(
+    layout: str,
+    folder: str | Path,
+    *,
+    on_error: str = "raise",
+    rejects: str | Path | None = None,
+    **options: Any,
+) -> KnowledgeGraph:
     """Build a graph from a folder in a named layout.
 
     Args:
         layout: A name of :data:`LAYOUTS`; ``kgin``, ``fb15k-237``, ``wn18rr`` and ``cn-82k`` are
             second names of the same layouts.
         folder: Where the files are: a folder, or for some layouts an archive or the one file.
+        on_error: ``"raise"`` at the first row that cannot be read, or ``"skip"`` such rows and
+            warn of their number. Rows count from 1, the header line too.
+        rejects: With ``"skip"``: a CSV file for the rows that were skipped, with the reasons.
         **options: What the reader takes besides, such as ``parts=("train", "valid")``.
 
     Raises:
@@ -66,9 +77,10 @@ def read(layout: str, folder: str | Path, **options: Any) -> KnowledgeGraph:
                 f"The layout {layout!r} has no option {option!r}.{nearest(option, known)} It has "
                 f"{', '.join(known) or 'none'}."
             )
-    found = Folder(folder, layout)
     builder = GraphBuilder()
-    fill(found, builder, **options)
+    with Rejects(on_error, rejects) as rejected:
+        found = Folder(folder, layout, rejected)
+        fill(found, builder, **options)
     return KnowledgeGraph.from_builder(builder, found.origin(options))
 
 

@@ -53,12 +53,14 @@ def _edges(
     for number, fields in file.rows("assertion relation start end metadata"):
         _, relation, *ends, metadata = fields
         concepts = [_concept(end, languages, senses) for end in ends]
-        if not all(concepts):
+        line = "\t".join(fields)
+        if not all(concepts) or not file.has_keys(number, line, {"relation": relation}):
             continue
         try:
             weight = float(json.loads(metadata)["weight"])
         except (ValueError, KeyError, TypeError, RecursionError):
-            raise file.error(number, f"{metadata[:80]!r} is no JSON with a weight") from None
+            file.reject(number, "no JSON with a weight at its end", line)
+            continue
         if weight >= least:
             yield concepts[0], relation, concepts[1], weight
 

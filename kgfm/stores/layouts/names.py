@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
 
 from kgfm.graph import EntityRecord, GraphBuilder
-from kgfm.stores.layouts.files import Folder, LayoutFile
+from kgfm.stores.layouts.files import Folder, LayoutFile, text_of
 
 _SYNSET = re.compile(r"\d{8}")
 
@@ -27,9 +28,9 @@ def add_names(folder: Folder, builder: GraphBuilder) -> None:
         if found := folder.find(name):
             _add(builder, wanted, found, record)
     if found := folder.find("entity2wikidata.json"):
-        for key, fields in found.json().items():
+        for key, fields in found.mappings():
             if key in wanted:
-                builder.add_entity(_from_wikidata(key, fields, found))
+                builder.add_entity(_from_wikidata(key, fields))
     if found := folder.find("relation2text.txt"):
         for key, text in _pairs(found):
             if key in builder.relation_keys:
@@ -52,8 +53,9 @@ def _pairs(file: LayoutFile) -> Iterator[tuple[str, str]]:
     for number, line in file.lines():
         key, tab, text = line.partition("\t")
         if not tab or not key:
-            raise file.error(number, f"{line[:80]!r} is not 'key<TAB>text'")
-        yield key, " ".join(text.split())
+            file.reject(number, "not 'key<TAB>text'", line)
+        else:
+            yield key, " ".join(text.split())
 
 
 def _named(key: str, text: str) -> EntityRecord:
@@ -63,16 +65,14 @@ def _named(key: str, text: str) -> EntityRecord:
     return EntityRecord(key, name, description=gloss)
 
 
-def _from_wikidata(key: str, fields: object, file: LayoutFile) -> EntityRecord:
-    if not isinstance(fields, dict):
-        raise ValueError(f"{file}, key {key!r}: {str(fields)[:80]!r} is no mapping.")
+def _from_wikidata(key: str, fields: Mapping[str, Any]) -> EntityRecord:
     attributes = {
         name: fields[name] for name in ("wikidata_id", "wikipedia") if fields.get(name) is not None
     }
     return EntityRecord(
         key,
-        fields.get("label") or "",
-        [name for name in fields.get("alternatives") or () if name],
-        fields.get("description") or "",
+        text_of(fields.get("label")),
+        [name for name in fields.get("alternatives") or () if isinstance(name, str)],
+        text_of(fields.get("description")),
         attributes=attributes,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,17 +58,21 @@ def _remapped(file: LayoutFile | None) -> dict[str, str] | None:
         key = key.strip()
         if number == 1 and place == "remap_id":
             continue
-        if not key or not place.isdecimal():
-            raise file.error(number, f"{line[:80]!r} is not 'org_id remap_id'")
-        if place in found:
-            raise file.error(number, f"the number {place} stands there twice")
-        if key in keys:
-            raise file.error(
-                number, f"{key!r} has two numbers, so that two entities would become one"
-            )
+        if fault := _fault(key, place, found, keys):
+            file.reject(number, fault, line)
+            continue
         found[place] = key
         keys.add(key)
     return found
+
+
+def _fault(key: str, place: str, found: Mapping[str, str], keys: Collection[str]) -> str:
+    """Say what keeps a row from giving a number its key; nothing if it may."""
+    if not key or not place.isdecimal() or "\0" in key:
+        return "not 'org_id remap_id'"
+    if place in found:
+        return "the number stands there twice"
+    return "the id has two numbers, so that two entities would become one" if key in keys else ""
 
 
 def _key(numbers: dict[str, str] | None, given: str) -> str:
@@ -78,11 +82,14 @@ def _key(numbers: dict[str, str] | None, given: str) -> str:
 def _numbered(
     file: LayoutFile, entities: dict[str, str] | None, relations: dict[str, str] | None
 ) -> Iterator[Triple]:
-    for number, (head, relation, tail) in file.rows("head relation tail", None):
+    rows = file.rows("head relation tail", None, keys=True)
+    for number, (head, relation, tail) in rows:
         try:
-            yield _key(entities, head), _key(relations, relation), _key(entities, tail)
-        except KeyError as error:
-            raise file.error(number, f"the number {error} is in no list") from None
+            triple = _key(entities, head), _key(relations, relation), _key(entities, tail)
+        except KeyError:
+            file.reject(number, "a number that is in no list", [head, relation, tail])
+        else:
+            yield triple
 
 
 def _add_items(folder: Folder, builder: GraphBuilder, entities: dict[str, str] | None) -> None:
@@ -96,7 +103,8 @@ def _add_items(folder: Folder, builder: GraphBuilder, entities: dict[str, str] |
         try:
             key = _key(entities, place)
         except KeyError:
-            raise file.error(number, f"the number {place!r} is not in entity_list.txt") from None
+            file.reject(number, "a number that is not in entity_list.txt", [own, place])
+            continue
         other = {"org_id": own} if own != key else {}
         builder.add_entity(EntityRecord(key, types=["item"], attributes=other))
 
@@ -105,9 +113,11 @@ def _interactions(file: LayoutFile, entities: dict[str, str] | None) -> Iterator
     for number, (user, *items) in file.rows("user", None, most=1 << 30):
         for item in items:
             try:
-                yield f"user/{user}", INTERACTS, _key(entities, item)
+                triple = f"user/{user}", INTERACTS, _key(entities, item)
             except KeyError:
-                raise file.error(number, f"the item {item!r} is not in entity_list.txt") from None
+                file.reject(number, "an item that is not in entity_list.txt", [user, item])
+            else:
+                yield triple
 
 
 def _name_users(builder: GraphBuilder) -> None:
@@ -148,14 +158,21 @@ class _Atomic:
             raise file.error(number, f"no field {missing[0]!r}; it has {', '.join(names)}")
         return cls(file, names, kinds)
 
-    def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
-        rows = self.file.rows(" ".join(["field"] * len(self.names)))
+    def rows(self, *keys: str) -> Iterator[tuple[int, dict[str, str]]]:
+        """Yield the rows whose fields ``keys`` may be keys."""
+        rows = self.file.rows(" ".join(self.names))
         next(rows, None)
         for number, fields in rows:
-            yield number, dict(zip(self.names, fields, strict=True))
+            row = dict(zip(self.names, fields, strict=True))
+            if self.file.has_keys(number, "\t".join(fields), {key: row[key] for key in keys}):
+                yield number, row
 
-    def value(self, number: int, name: str, text: str) -> Any:
-        """Return a field as its type says; an empty one is ``None``."""
+    def value(self, name: str, text: str) -> Any:
+        """Return a field as its type says; an empty one is ``None``.
+
+        Raises:
+            ValueError: It is not of that type.
+        """
         kind = self.kinds[self.names.index(name)]
         if not text:
             return None
@@ -165,7 +182,7 @@ class _Atomic:
             if kind == "float_seq":
                 return [_number(part) for part in text.split(" ") if part]
         except ValueError:
-            raise self.file.error(number, f"{name} is a {kind}, but holds {text[:40]!r}") from None
+            raise ValueError(f"{name} is a {kind}, but holds another thing") from None
         return text.split(" ") if kind == "token_seq" else text
 
 
@@ -202,18 +219,13 @@ def recbole(
     for key in linked.values():
         builder.add_entity(EntityRecord(key, types=["item"]))
     if file := folder.find("*.item"):
-        items = _Atomic.of(file, "item_id")
-        for number, fields in items.rows():
-            own = fields.pop("item_id")
-            key = linked.get(own, f"item/{own}")
-            builder.add_entity(_record(make, items, number, key, fields, "item"))
+        for record in _records(_Atomic.of(file, "item_id"), make, "item", linked):
+            builder.add_entity(record)
     if not interactions:
         return
     if file := folder.find("*.user"):
-        users = _Atomic.of(file, "user_id")
-        for number, fields in users.rows():
-            key = f"user/{fields.pop('user_id')}"
-            builder.add_entity(_record(make, users, number, key, fields, "user"))
+        for record in _records(_Atomic.of(file, "user_id"), make, "user", {}):
+            builder.add_entity(record)
     _add_interactions(_Atomic.of(folder.need("*.inter"), "user_id", "item_id"), builder, linked)
     _name_users(builder)
 
@@ -222,38 +234,57 @@ def _links(file: LayoutFile | None) -> dict[str, str]:
     if file is None:
         return {}
     links = _Atomic.of(file, "item_id", "entity_id")
-    return {fields["item_id"]: fields["entity_id"] for _, fields in links.rows()}
+    rows = links.rows("item_id", "entity_id")
+    return {fields["item_id"]: fields["entity_id"] for _, fields in rows}
 
 
 def _atomic_triples(graph: _Atomic) -> Iterator[Triple]:
-    for number, fields in graph.rows():
-        triple = fields["head_id"], fields["relation_id"], fields["tail_id"]
-        if not all(triple):
-            raise graph.file.error(number, "an empty head_id, relation_id or tail_id")
-        yield triple
+    for _, fields in graph.rows("head_id", "relation_id", "tail_id"):
+        yield fields["head_id"], fields["relation_id"], fields["tail_id"]
 
 
-def _record(
-    make: RecordMaker, file: _Atomic, number: int, key: str, fields: dict[str, str], kind: str
-) -> EntityRecord:
-    """Return a record; what names something stays one text, though it be a sequence of tokens."""
-    values = {
-        name: text if make.knows(name) else file.value(number, name, text)
-        for name, text in fields.items()
-    }
-    record = make(key, values)
-    record.types = [kind, *record.types]
-    return record
+def _records(
+    file: _Atomic, make: RecordMaker, kind: str, linked: Mapping[str, str]
+) -> Iterator[EntityRecord]:
+    """Yield records of items or users.
+
+    What names something stays one text, though it be a sequence of tokens.
+    """
+    for number, fields in file.rows(f"{kind}_id"):
+        try:
+            values = {
+                name: text if make.knows(name) else file.value(name, text)
+                for name, text in fields.items()
+                if name != f"{kind}_id"
+            }
+        except ValueError as error:
+            file.file.reject(number, str(error), [*fields.values()])
+            continue
+        own = fields[f"{kind}_id"]
+        record = make(linked.get(own, f"{kind}/{own}"), values)
+        record.types = [kind, *record.types]
+        yield record
 
 
-def _add_interactions(file: _Atomic, builder: GraphBuilder, linked: dict[str, str]) -> None:
+def _add_interactions(file: _Atomic, builder: GraphBuilder, linked: Mapping[str, str]) -> None:
     others = [name for name in file.names if name not in ("user_id", "item_id")]
-    for chunk in in_chunks(file.rows()):
-        heads = [f"user/{fields['user_id']}" for _, fields in chunk]
-        items = [fields["item_id"] for _, fields in chunk]
+    for chunk in in_chunks(_with_values(file, others)):
+        rows, values = zip(*chunk, strict=True)
+        heads = [f"user/{row['user_id']}" for row in rows]
+        items = [row["item_id"] for row in rows]
         tails = [linked.get(item, f"item/{item}") for item in items]
-        columns = {
-            name: [file.value(number, name, fields[name]) for number, fields in chunk]
-            for name in others
-        }
+        columns = dict(zip(others, zip(*values, strict=True), strict=True)) if others else {}
         builder.add_triples(heads, [INTERACTS] * len(heads), tails, columns)
+
+
+def _with_values(
+    file: _Atomic, names: Sequence[str]
+) -> Iterator[tuple[dict[str, str], tuple[Any, ...]]]:
+    """Yield the rows, and the values of some of their fields."""
+    for number, fields in file.rows("user_id", "item_id"):
+        try:
+            values = tuple(file.value(name, fields[name]) for name in names)
+        except ValueError as error:
+            file.file.reject(number, str(error), [*fields.values()])
+        else:
+            yield fields, values

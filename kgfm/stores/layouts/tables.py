@@ -6,12 +6,15 @@ import csv
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from kgfm.graph import EntityRecord, GraphBuilder
 from kgfm.graph.build import in_chunks
 from kgfm.stores.layouts.files import Folder, LayoutFile
 from kgfm.stores.layouts.tables_write import FORMAT, NOTES, Column, TableNotes, pyarrow_and_parquet
+
+KEYS = ("head", "relation", "tail", "key")
+"""Roles of the columns that may not be empty."""
 
 _MEANS = {"t": "\t", "n": "\n", "r": "\r"}
 
@@ -38,33 +41,50 @@ def tables(folder: Folder, builder: GraphBuilder) -> None:
 
 def _values(file: LayoutFile, notes: TableNotes) -> Iterator[list[Any]]:
     """Yield the rows as values."""
-    if file.path.suffix == ".parquet":
-        yield from _parquet_values(file, notes)
-        return
-    width = len(notes.columns)
-    for number, cells in _text_rows(file, notes):
-        if len(cells) != width:
-            raise file.error(number, f"{len(cells)} fields, but there are {width} columns")
-        yield [
-            _value(cell, column, file, number)
-            for cell, column in zip(cells, notes.columns, strict=True)
-        ]
+    is_parquet = file.path.suffix == ".parquet"
+    rows = _parquet_rows(file, notes) if is_parquet else _text_rows(file, notes)
+    keys = [place for place, column in enumerate(notes.columns) if column.role in KEYS]
+    for number, cells in rows:
+        if len(cells) != len(notes.columns):
+            reason = f"{len(cells)} fields, but there are {len(notes.columns)} columns"
+            file.reject(number, reason, cells)
+            continue
+        pairs = zip(cells, notes.columns, strict=True)
+        try:
+            row = [_value(cell, column, is_parquet) for cell, column in pairs]
+        except ValueError as error:
+            file.reject(number, str(error), cells)
+            continue
+        if all(row[place] for place in keys):
+            yield row
+        else:
+            file.reject(number, "an empty key", cells)
 
 
-def _text_rows(file: LayoutFile, notes: TableNotes) -> Iterator[tuple[int, list[str]]]:
-    with file.open() as opened:
+def _text_rows(file: LayoutFile, notes: TableNotes) -> Iterator[tuple[int, list[Any]]]:
+    with file.text() as opened:
         if file.path.suffix == ".csv":
-            reader = csv.reader(opened)
-            next(reader, None)
-            try:
-                yield from ((reader.line_num, row) for row in reader if row)
-            except csv.Error as error:
-                raise file.error(reader.line_num, str(error)) from None
+            yield from _csv_rows(file, opened)
             return
         for number, line in enumerate(opened, 1):
             cells = line.removesuffix("\n").split("\t")
             if number > 1:
                 yield number, [*map(_unescaped, cells)] if notes.escaped else cells
+
+
+def _csv_rows(file: LayoutFile, opened: IO[str]) -> Iterator[tuple[int, list[Any]]]:
+    reader = csv.reader(opened)
+    next(reader, None)
+    while True:
+        try:
+            row = next(reader)
+        except csv.Error as error:
+            file.reject(reader.line_num, str(error), "")
+        except StopIteration:
+            return
+        else:
+            if row:
+                yield reader.line_num, row
 
 
 def _unescaped(cell: str) -> str:
@@ -76,20 +96,25 @@ def _unescaped(cell: str) -> str:
     return "\\".join(parts)
 
 
-def _value(cell: str, column: Column, file: LayoutFile, number: int) -> Any:
-    if column.kind == "str" or not cell:
-        return cell or None
+def _value(cell: Any, column: Column, typed: bool) -> Any:
+    """Return a cell's value; where cells are typed, only JSON is still to be read.
+
+    Raises:
+        ValueError: It is not of its column's kind.
+    """
+    if cell is None or cell == "":
+        return None
+    if column.kind == "str" or (typed and column.kind != "json"):
+        return cell
     if column.kind == "list":
         return cell.split("|")
     try:
         return json.loads(cell)
     except (ValueError, RecursionError):
-        raise file.error(
-            number, f"{column.name} holds {cell[:40]!r}, which is no {column.kind} as JSON has it"
-        ) from None
+        raise ValueError(f"{column.name} holds what is no {column.kind} as JSON has it") from None
 
 
-def _parquet_values(file: LayoutFile, notes: TableNotes) -> Iterator[list[Any]]:
+def _parquet_rows(file: LayoutFile, notes: TableNotes) -> Iterator[tuple[int, list[Any]]]:
     pyarrow, parquet = pyarrow_and_parquet()
     names = [column.name for column in notes.columns]
     row = 0
@@ -98,12 +123,7 @@ def _parquet_values(file: LayoutFile, notes: TableNotes) -> Iterator[list[Any]]:
             columns = [batch.column(name).to_pylist() for name in names]
             for cells in zip(*columns, strict=True):
                 row += 1
-                yield [
-                    _value(cell, column, file, row)
-                    if column.kind == "json" and cell is not None
-                    else cell
-                    for cell, column in zip(cells, notes.columns, strict=True)
-                ]
+                yield row, [*cells]
     except (pyarrow.ArrowException, KeyError) as error:
         raise ValueError(f"{file} is damaged or lacks a column ({error}).") from None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from kgfm.graph import EntityRecord, GraphBuilder
 from kgfm.graph.build import in_chunks
-from kgfm.stores.layouts.files import PARTS, Folder, LayoutFile, parts_of
+from kgfm.stores.layouts.files import PARTS, Folder, LayoutFile, parts_of, text_of
 from kgfm.stores.layouts.names import add_names
 
 Triple = tuple[str, str, str]
@@ -21,9 +21,7 @@ def add(builder: GraphBuilder, triples: Iterable[Triple]) -> None:
 
 
 def _plain(file: LayoutFile) -> Iterator[Triple]:
-    for number, (head, relation, tail) in file.rows("head relation tail"):
-        if not (head and relation and tail):
-            raise file.error(number, "an empty field; every triple needs head, relation and tail")
+    for _, (head, relation, tail) in file.rows("head relation tail", keys=True):
         yield head, relation, tail
 
 
@@ -64,37 +62,41 @@ def codex(
     for part in parts_of(parts, PARTS):
         place = f"triples/codex-{size}/{part}.txt"
         add(builder, _plain(folder.need(place, f"data/{place}")))
-    names = _texts(folder, "entities", language)
-    kinds = _texts(folder, "types", language)
+    names, kinds = (dict(_texts(folder, what, language)) for what in ("entities", "types"))
     found = folder.find("types/entity2types.json", "data/types/entity2types.json")
     types: dict[str, Any] = found.json() if found else {}
     for key in [*builder.entity_keys]:
         # A type's own names stand only with the types, though it may be an entity too.
         text = names.get(key) or kinds.get(key) or {}
-        called = [(kinds.get(kind) or {}).get("label") or kind for kind in types.get(key) or ()]
+        given = types.get(key)
+        called = [
+            text_of(kinds.get(kind, {}).get("label")) or kind
+            for kind in (given if isinstance(given, list) else ())
+            if isinstance(kind, str)
+        ]
         builder.add_entity(
             EntityRecord(
                 key,
-                text.get("label") or "",
-                description=text.get("description") or "",
+                text_of(text.get("label")),
+                description=text_of(text.get("description")),
                 types=called,
                 attributes={"wiki": text["wiki"]} if text.get("wiki") else {},
             )
         )
-    for key, text in _texts(folder, "relations", language).items():
+    for key, text in _texts(folder, "relations", language):
         if key in builder.relation_keys:
-            builder.add_relation(key, text.get("label") or "")
+            builder.add_relation(key, text_of(text.get("label")))
 
 
-def _texts(folder: Folder, what: str, language: str) -> dict[str, Any]:
-    """Return label and description by key: as the repository has them, or a file for a language."""
+def _texts(folder: Folder, what: str, language: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield label and description by key: as the repository has them, or a file for a language."""
     found = folder.find(
         f"{what}/{language}/{what}.json",
         f"data/{what}/{language}/{what}.json",
         f"{what}.{language}.json",
         f"{what}/{what}.{language}.json",
     )
-    return found.json() if found else {}
+    return found.mappings() if found else iter(())
 
 
 def openke(folder: Folder, builder: GraphBuilder, *, parts: Iterable[str] = ("train",)) -> None:
@@ -127,10 +129,12 @@ def _numbered(file: LayoutFile) -> dict[str, str]:
         if not tab:
             key, _, place = line.rstrip().rpartition(" ")
         key = key.strip()
-        if not key or not place.isdecimal():
-            raise file.error(number, f"{line[:80]!r} is not 'name<TAB>number'")
+        if not key or not place.isdecimal() or "\0" in key:
+            file.reject(number, "not 'name<TAB>number'", line)
+            continue
         if place in found or key in keys:
-            raise file.error(number, f"{key!r} or its number {place} stands there twice")
+            file.reject(number, "the name or its number stands there twice", line)
+            continue
         found[place] = key
         keys.add(key)
     return found
@@ -147,10 +151,11 @@ def _counted(file: LayoutFile) -> Iterator[tuple[int, str]]:
         seen += 1
         yield number, line
     if seen != int(count):
-        raise ValueError(
-            f"{file} has {seen:,} rows, its first line says {int(count):,}: it is cut off, or "
-            "joined from several. Download it anew, or set the count right."
+        reason = (
+            f"the count is {int(count):,}, but {seen:,} rows follow: the file is cut off, or "
+            "joined from several; download it anew, or set the count right"
         )
+        file.reject(first, reason, count)
 
 
 def _by_number(
@@ -159,20 +164,22 @@ def _by_number(
     for number, line in _counted(file):
         try:
             head, tail, relation = line.split()
-            yield entities[head], relations[relation], entities[tail]
+            triple = entities[head], relations[relation], entities[tail]
         except (ValueError, KeyError):
-            raise file.error(
+            file.reject(
                 number,
-                f"{line[:80]!r} is not 'head tail relation' with numbers of entity2id.txt and "
-                "relation2id.txt",
-            ) from None
+                "not 'head tail relation' with numbers of entity2id.txt and relation2id.txt",
+                line,
+            )
+        else:
+            yield triple
 
 
 def metaqa(folder: Folder, builder: GraphBuilder) -> None:
     """MetaQA: ``kb.txt`` with ``head|relation|tail``; an entity's key is its name."""
 
     def triples() -> Iterator[Triple]:
-        for _, (head, relation, tail) in file.rows("head relation tail", "|"):
+        for _, (head, relation, tail) in file.rows("head relation tail", "|", keys=True):
             yield head, relation, tail
 
     file = folder.need("kb.txt", "kb/kb.txt")
@@ -211,8 +218,11 @@ def cn100k(folder: Folder, builder: GraphBuilder, *, parts: Iterable[str] = ("tr
 
 
 def _scored(file: LayoutFile) -> Iterator[tuple[str, str, str, float | None]]:
-    for number, (relation, head, tail, *scores) in file.rows("relation head tail", most=4):
+    rows = file.rows("relation head tail", most=4, keys=True)
+    for number, (relation, head, tail, *scores) in rows:
         try:
-            yield relation, head, tail, float(scores[0]) if scores else None
+            score = float(scores[0]) if scores else None
         except ValueError:
-            raise file.error(number, f"the score {scores[0][:40]!r} is no number") from None
+            file.reject(number, "the score is no number", [relation, head, tail, *scores])
+        else:
+            yield relation, head, tail, score

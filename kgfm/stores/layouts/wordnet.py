@@ -101,7 +101,8 @@ def wordnet(folder: Folder, builder: GraphBuilder, *, inverses: bool = False) ->
             try:
                 record, pointers = _synset(line, letter, senses)
             except (ValueError, IndexError):
-                raise file.error(number, f"{line[:80]!r} is no synset of WordNet") from None
+                file.reject(number, "no synset of WordNet", line)
+                continue
             builder.add_entity(record)
             for symbol, tail in pointers:
                 if symbol in relations:
@@ -109,7 +110,7 @@ def wordnet(folder: Folder, builder: GraphBuilder, *, inverses: bool = False) ->
                     kinds.append(relations[symbol])
                     tails.append(tail)
                 elif symbol not in INVERSES:
-                    raise file.error(number, f"unknown pointer {symbol!r}")
+                    file.reject(number, f"unknown pointer {symbol!r}", line)
         builder.add_triples(heads, kinds, tails)
     for relation in builder.relation_keys:
         builder.add_relation(relation, relation)
@@ -122,7 +123,8 @@ def _senses(file: LayoutFile) -> dict[str, list[str]]:
         key, offset, order, count = fields
         kind = SENSE_TYPES.get(key.partition("%")[2][:1])
         if kind is None or not (offset.isdecimal() and order.isdecimal() and count.isdecimal()):
-            raise file.error(number, f"{' '.join(fields)[:80]!r} is no sense of WordNet")
+            file.reject(number, "no sense of WordNet", fields)
+            continue
         found[f"{offset}-{kind}"].append(f"{key} {order} {count}")
     return found
 
