@@ -201,7 +201,9 @@ class Virtuoso:
 
 
 @contextmanager
-def virtuoso_server(folder: Path, *, rows: int = 10_000, seconds: int = 400) -> Iterator[Virtuoso]:
+def virtuoso_server(
+    folder: Path, *, rows: int = 1_000_000, seconds: int = 400
+) -> Iterator[Virtuoso]:
     """Start a Virtuoso that gives ``rows`` rows at most, and refuses queries by their estimate."""
     http, sql = free_port(), free_port()
     ini = folder / "virtuoso.ini"

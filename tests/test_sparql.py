@@ -217,6 +217,32 @@ def test_a_part_is_whole_descriptions_and_names_of_what_is_around(
     assert EX + "other" not in graph
 
 
+@unlabelled
+@pytest.mark.parametrize("depth", [0, 1])
+def test_the_types_of_a_part_come_from_all_classes_above(
+    oxigraph: Oxigraph, tmp_path: Path, depth: int
+) -> None:
+    above = "http://www.w3.org/2000/01/rdf-schema#subClassOf"
+    text = "".join(
+        f"<{EX}{a}> <{above}> <{EX}{b}> .\n"
+        for a, b in [("Film", "Work"), ("Work", "Thing"), ("Thing", "Film"), ("Person", "Agent")]
+    )
+    text += f'<{EX}Work> <http://www.w3.org/2000/01/rdf-schema#label> "creative work" .\n'
+    kind = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
+    text += f"<{EX}heat> <{kind}> <{EX}Film> .\n<{EX}mann> <{kind}> <{EX}Person> .\n"
+    text += f"<{EX}heat> <{EX}director> <{EX}mann> .\n<{EX}other> <{EX}p> <{EX}o> .\n"
+    whole = from_file(text, tmp_path)
+    part = KnowledgeGraph.from_sparql(oxigraph.put(text), cls=EX + "Film", depth=depth)
+    for key, types in {
+        "heat": ("Film", "Thing", "creative work"),
+        "mann": ("Agent", "Person"),
+    }.items():
+        row, there = part.row(EX + key), whole.row(EX + key)
+        assert part.types(row) == whole.types(there) == types
+        assert part.text(row) == whole.text(there)
+    assert EX + "other" not in part
+
+
 @pytest.mark.slow
 def test_a_class_of_the_world_has_the_same_texts_as_in_the_whole(oxigraph: Oxigraph) -> None:
     url = oxigraph.put(as_n_triples(WORLD))

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, TypeVar
 
 from kgfm.graph import EntityRecord, GraphSchema
 from kgfm.retrieval.recent import RecentCache
 from kgfm.retrieval.server import GraphServer, Neighbour, Triple
 from kgfm.stores import rdf
 from kgfm.stores.literals import Literal
+from kgfm.stores.server import ServerUnavailableError
 from kgfm.stores.sparql import AnswerTooLargeError, Endpoint
+from kgfm.stores.sparql.endpoint import Row
 from kgfm.stores.sparql.terms import Term, iri, iris, is_iri
+
+T = TypeVar("T")
 
 _LONG = 1_000  # entries of a row from which on the server orders and cuts it
 
@@ -23,8 +28,13 @@ class SparqlServer(GraphServer):
 
     The row of a hub is ordered and cut inside the server where it knows ``LATERAL`` (Oxigraph,
     Jena; https://github.com/w3c/sparql-dev/blob/main/SEP/SEP-0006/sep-0006.md). Other servers send
-    rows whole and then count the degrees in them, so a hop costs two questions, and rows are cut
-    here; at a hub that may pass the deadline or the endpoint's ``max_bytes``.
+    rows whole, and they are cut here; a hub may then pass the deadline, the endpoint's
+    ``max_bytes`` or the server's own limit. What is too large for one answer is asked for in
+    halves, and for a single entity is :class:`~kgfm.stores.server.ServerUnavailableError`. Two hops
+    cost four questions, and the first of all another where the server does not know ``LATERAL``.
+
+    The deadline is kept here. So that the server stops working too, tell it: Virtuoso takes
+    ``server_timeout=("timeout", 1000.0)``, Oxigraph is started with ``--timeout-s``.
 
     Blank nodes have no names that outlive an answer, so they are no neighbours here, though they
     count in the degrees; a graph whose blank nodes matter needs a snapshot. Keys that are no IRIs
@@ -56,26 +66,30 @@ class SparqlServer(GraphServer):
         without: Collection[str],
         timeout: float,
     ) -> Mapping[str, Sequence[Neighbour]]:
+        ends = time.monotonic() + timeout
         known = [key for key in entities if is_iri(key)]
-        if not known:
-            return {}
-        rows = None
-        if self.lateral:
-            try:
-                rows = self._capped_rows(known, limit, without, timeout)
-            except AnswerTooLargeError:
-                raise
-            except ValueError:  # it cannot read the query
-                self.lateral = False
-        if rows is None:
-            rows = self._whole_rows(known, without, timeout)
+        rows: dict[str, list[Neighbour]] = {}
+        for found in _in_halves(known, lambda some: self._rows_of(some, limit, without, ends)):
+            rows |= found
         for row in rows.values():
             for entry in row:
                 self._degrees.put(entry.key, entry.degree)
         return {entity: row[:limit] for entity, row in rows.items()}
 
+    def _rows_of(
+        self, entities: Sequence[str], limit: int | None, without: Collection[str], ends: float
+    ) -> dict[str, list[Neighbour]]:
+        if self.lateral:
+            try:
+                return self._capped_rows(entities, limit, without, ends)
+            except AnswerTooLargeError:
+                raise
+            except ValueError:  # it cannot read the query
+                self.lateral = False
+        return self._whole_rows(entities, without, ends)
+
     def _capped_rows(
-        self, entities: Sequence[str], limit: int | None, without: Collection[str], timeout: float
+        self, entities: Sequence[str], limit: int | None, without: Collection[str], ends: float
     ) -> dict[str, list[Neighbour]]:
         """Ask for rows that the server orders and cuts where they are long.
 
@@ -83,31 +97,27 @@ class SparqlServer(GraphServer):
         counted once. To order a hub's row inside, the server counts each entry's degree anew, so
         that is for the rows that need it: the known hubs, and those whose row turns out longer.
         """
-        ends = time.monotonic() + timeout
         if limit is None:
-            return self._rows(self._short_rows(entities, without, None)[0], timeout)[0]
+            return self._rows(self._short_rows(entities, without, None)[0], ends)[0]
         long = max(_LONG, limit)
         hubs = [key for key in entities if (self._degrees.get(key) or 0) > long]
         others = sorted({*entities}.difference(hubs))
         parts = [*self._short_rows(others, without, long + 1)] if others else []
         parts += [self._long_rows(hubs, limit, without)] if hubs else []
         whole = " UNION ".join(f"{{ {part} }}" for part in parts)
-        rows, lengths = self._rows(f"SELECT ?e ?d ?r ?i ?n WHERE {{ {whole} }}", timeout)
+        rows, lengths = self._rows(f"SELECT ?e ?d ?r ?i ?n WHERE {{ {whole} }}", ends)
         cut = [key for key in others if lengths.get(key, 0) > long]
         if cut:
             for key in cut:
                 self._degrees.put(key, long + 1)
-            left = max(0.001, ends - time.monotonic())
-            rows |= self._rows(self._long_rows(cut, limit, without), left)[0]
+            rows |= self._rows(self._long_rows(cut, limit, without), ends)[0]
         return rows
 
-    def _rows(
-        self, query: str, timeout: float
-    ) -> tuple[dict[str, list[Neighbour]], dict[str, int]]:
+    def _rows(self, query: str, ends: float) -> tuple[dict[str, list[Neighbour]], dict[str, int]]:
         """Return rows in order, and the lengths that the answer also tells of some."""
         rows: dict[str, list[Neighbour]] = defaultdict(list)
         lengths: dict[str, int] = {}
-        for row in self._ask(query, timeout):
+        for row in self._ask(query, ends):
             entity, number = _text(row[0]), int(_text(row[1]))
             if row[4] is None:
                 lengths[entity] = number
@@ -117,30 +127,31 @@ class SparqlServer(GraphServer):
         return {entity: sorted(row) for entity, row in rows.items()}, lengths
 
     def _whole_rows(
-        self, entities: Sequence[str], without: Collection[str], timeout: float
+        self, entities: Sequence[str], without: Collection[str], ends: float
     ) -> dict[str, list[Neighbour]]:
-        """Ask for rows, then for the degrees in them.
+        """Ask for rows and the degrees in them, all of them.
 
-        Both in one question is valid SPARQL, but Virtuoso 7 answers the join of two unions wrongly.
+        The degrees stand in the union beside the rows and are put to them here: their join is valid
+        SPARQL, but Virtuoso 7 answers the join of two unions wrongly.
         """
-        ends = time.monotonic() + timeout
-        values = f"VALUES ?e {{ {iris(entities)} }}"
-        query = f"SELECT ?e ?r ?i ?n WHERE {{ {values} {{ {self._row(without)} }} }}"
-        found = {tuple(map(_text, row)) for row in self._ask(query, timeout)}
-        neighbours = sorted({key for *_, key in found if is_iri(key)})
-        if not neighbours:
-            return {}
-        values = f"VALUES ?n {{ {iris(neighbours)} }}"
-        query = (
-            f"SELECT ?n (COUNT(*) AS ?d) WHERE {{ {values} {{ {self._all_links()} }} }} GROUP BY ?n"
+        row = f"VALUES ?e {{ {iris(entities)} }} {{ {self._row(without)} }}"
+        near = f"SELECT DISTINCT ?n WHERE {{ {row} }}"
+        counts = " UNION ".join(
+            f"{{ SELECT ?n (COUNT(*) AS ?d) WHERE {{ {{ {near} }} {links} }} GROUP BY ?n }}"
+            for links in self._links_of_both_ways()
         )
-        left = max(0.001, ends - time.monotonic())
-        degree = {_text(key): int(_text(count)) for key, count in self._ask(query, left)}
+        query = f"SELECT ?e ?r ?i ?n ?d WHERE {{ {{ {row} }} UNION {counts} }}"
+        degree: dict[str, int] = defaultdict(int)
+        found = set()
+        for entity, relation, inward, key, count in self._ask(query, ends):
+            if entity is None:
+                degree[_text(key)] += int(_text(count))
+            else:
+                found.add((_text(entity), _text(relation), _text(inward) == "1", _text(key)))
         rows: dict[str, list[Neighbour]] = defaultdict(list)
-        for entity, relation, inward, key in found:
-            if key in degree:
-                rows[entity].append(Neighbour(degree[key], relation, inward == "1", key))
-        return {entity: sorted(row) for entity, row in rows.items()}
+        for name, link, back, other in found:
+            rows[name].append(Neighbour(degree[other], link, back, other))
+        return {name: sorted(row) for name, row in rows.items()}
 
     def _short_rows(
         self, entities: Sequence[str], without: Collection[str], longest: int | None
@@ -180,10 +191,13 @@ class SparqlServer(GraphServer):
 
     def _all_links(self) -> str:
         """Pattern with one solution for each link of ``?n`` and to it."""
+        return " UNION ".join(f"{{ {links} }}" for links in self._links_of_both_ways())
+
+    def _links_of_both_ways(self) -> tuple[str, str]:
         links = self._not_in("?q", self._no_links)
         return (
-            f"{{ ?n ?q ?x FILTER(!isLiteral(?x) {links}) }} UNION "
-            f"{{ ?y ?q ?n FILTER(!isLiteral(?n) {links}) }}"
+            f"?n ?q ?x FILTER(!isLiteral(?x) {links})",
+            f"?y ?q ?n FILTER(!isLiteral(?n) {links})",
         )
 
     def _not_in(self, variable: str, predicates: Iterable[str]) -> str:
@@ -193,17 +207,19 @@ class SparqlServer(GraphServer):
     def triples_among(
         self, groups: Sequence[Sequence[str]], *, timeout: float
     ) -> Sequence[Iterable[Triple]]:
+        ends = time.monotonic() + timeout
         known = sorted({key for group in groups for key in group if is_iri(key)})
-        if not known:
-            return [[] for _ in groups]
         links = f"FILTER(isIRI(?t) {self._not_in('?r', self._no_links)})"
-        values = iris(known)
-        query = (
-            f"SELECT ?h ?r ?t WHERE {{ {{ SELECT ?h ?r ?t WHERE {{ VALUES ?h {{ {values} }} "
-            f"?h ?r ?t {links} }} }} VALUES ?t {{ {values} }} }}"
-        )
+        tails = iris(known)
+
+        def ask(heads: Sequence[str]) -> list[Row]:
+            values = f"VALUES ?h {{ {iris(heads)} }}"
+            inner = f"SELECT ?h ?r ?t WHERE {{ {values} ?h ?r ?t {links} }}"
+            query = f"SELECT ?h ?r ?t WHERE {{ {{ {inner} }} VALUES ?t {{ {tails} }} }}"
+            return self._ask(query, ends)
+
         by_head: dict[str, set[Triple]] = defaultdict(set)
-        for row in self._ask(query, timeout):
+        for row in chain.from_iterable(_in_halves(known, ask)):
             head, relation, tail = map(_text, row)
             by_head[head].add((head, relation, tail))
         sets = [{*group} for group in groups]
@@ -215,16 +231,24 @@ class SparqlServer(GraphServer):
     def describe(
         self, entities: Sequence[str], relations: Sequence[str], *, timeout: float
     ) -> tuple[Mapping[str, EntityRecord], Mapping[str, str]]:
+        ends = time.monotonic() + timeout
+        known = [*dict.fromkeys(filter(is_iri, (*entities, *relations)))]
+        answers = _in_halves(known, lambda some: self._ask(self._names_of(some), ends))
+        rows = chain.from_iterable(answers)
+        said = {(str(s), str(p), o) for s, p, o in rows if o is not None}
+        records = rdf.describe(said, self.schema)
+        labels = {key: records[key].label for key in relations if key in records}
+        return {key: records[key] for key in entities if key in records}, labels
+
+    def _names_of(self, keys: Sequence[str]) -> str:
+        """Query for names and types of entities and relations, and for the names of the types."""
         schema = self.schema
-        known = [key for key in (*entities, *relations) if is_iri(key)]
-        if not known:
-            return {}, {}
         names = [*filter(is_iri, (*schema.label, *schema.alias, *schema.description))]
         types = [*filter(is_iri, schema.type)]
         # FILTER, not VALUES: the server has to go from the subjects to what is said about them.
         named = ", ".join(map(iri, names))
         listed = ", ".join(map(iri, [*names, *types]))
-        values = iris(known)
+        values = iris(keys)
         parts = [f"{{ VALUES ?s {{ {values} }} ?s ?p ?o FILTER(?p IN ({listed})) }}"]
         if types:  # and what the types are called, and those above them
             above = [*map(iri, filter(is_iri, schema.subclass))]
@@ -235,14 +259,11 @@ class SparqlServer(GraphServer):
             )
             wanted = ", ".join([named, *above])
             parts.append(f"{{ {{ {kinds} }} ?s ?p ?o FILTER(?p IN ({wanted})) }}")
-        query = f"SELECT ?s ?p ?o WHERE {{ {' UNION '.join(parts)} }}"
-        said = {(str(s), str(p), o) for s, p, o in self._ask(query, timeout) if o is not None}
-        records = rdf.describe(said, schema)
-        labels = {key: records[key].label for key in relations if key in records}
-        return {key: records[key] for key in entities if key in records}, labels
+        return f"SELECT ?s ?p ?o WHERE {{ {' UNION '.join(parts)} }}"
 
-    def _ask(self, query: str, timeout: float) -> list[tuple[Term | None, ...]]:
-        return self.endpoint.select(query, timeout=timeout, within=timeout)
+    def _ask(self, query: str, ends: float) -> list[Row]:
+        left = max(0.001, ends - time.monotonic())
+        return self.endpoint.select(query, timeout=left, within=left)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -250,6 +271,26 @@ class SparqlServer(GraphServer):
 
     def __repr__(self) -> str:
         return f"SparqlServer({self.endpoint.url!r})"
+
+
+def _in_halves(keys: Sequence[str], ask: Callable[[Sequence[str]], T]) -> Iterator[T]:
+    """Yield the answer for keys, or those for halves of them where it would be too large.
+
+    Raises:
+        ServerUnavailableError: The server does not give the answer for a single key.
+    """
+    if not keys:
+        return
+    try:
+        answer = ask(keys)
+    except AnswerTooLargeError as error:
+        if len(keys) == 1:
+            raise ServerUnavailableError(str(error)) from None
+        middle = len(keys) // 2
+        yield from _in_halves(keys[:middle], ask)
+        yield from _in_halves(keys[middle:], ask)
+    else:
+        yield answer
 
 
 def _text(term: Term | None) -> str:

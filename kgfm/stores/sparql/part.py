@@ -19,13 +19,13 @@ class Part:
 
     Args:
         crawl: Asks.
-        schema: Says which predicates give types, and which are no links.
+        schema: Says which predicates give types and lead to classes above, and which are no links.
         folder: For the pages.
     """
 
     def __init__(self, crawl: Crawl, schema: GraphSchema, folder: Path) -> None:
         self._crawl, self._folder = crawl, folder
-        self._types = [key for key in schema.type if is_iri(key)]
+        self._kinds = [*filter(is_iri, (*schema.type, *schema.subclass))]
         self._no_links = {*schema.type, *schema.ignore}
         self._files: list[Path] = []
         self._mentioned: set[str] = set()
@@ -69,10 +69,13 @@ class Part:
         return links
 
     def _fetch_names(self, whole: set[str]) -> None:
-        """Fetch literals and types of all that is mentioned; types are mentioned by that."""
+        """Fetch literals and types of all that is mentioned, and the classes above classes.
+
+        Types, and the classes above them, are mentioned by that.
+        """
         narrow = "FILTER(isLiteral(?o))"
-        if self._types:
-            listed = ", ".join(map(iri, self._types))
+        if self._kinds:
+            listed = ", ".join(map(iri, self._kinds))
             narrow = f"FILTER(isLiteral(?o) || (?p IN ({listed}) && !isBlank(?o)))"
         done = {*whole}
         while new := {key for key in self._mentioned if is_iri(key)} - done:

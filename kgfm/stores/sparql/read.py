@@ -39,7 +39,7 @@ def read(
     Without ``cls`` and ``where`` the whole graph is read. With one of them its part: all
     statements of the chosen entities, of what they point to in ``depth`` steps, and of the blank
     nodes among those; and of everything else that is pointed to, of relations and of classes, the
-    names, types and other literals.
+    names, types and other literals, and what classes are subclasses of.
 
     Every page is counted, and so is the whole, before and after: an answer that was cut off, or a
     graph that changed meanwhile, is an error and never a smaller graph.
