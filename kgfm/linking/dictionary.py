@@ -30,7 +30,16 @@ _PARTS: dict[str, tuple[str, ...]] = {
     "vocabulary": ("factors", "table", "firsts", "keys"),
     "trie": ("roots", "filter", "table", "sizes"),
 }
-_OWN = ("guard", "row_indptr", "rows", "spelling_indptr", "spellings", "bearer_indptr", "bearers")
+_OWN = (
+    "guard",
+    "label_names",
+    "row_indptr",
+    "rows",
+    "spelling_indptr",
+    "spellings",
+    "bearer_indptr",
+    "bearers",
+)
 
 
 class NameDictionary:
@@ -39,7 +48,8 @@ class NameDictionary:
     Names are numbered from 1. The rows of the entities with name ``n``, heaviest first, are
     ``rows[row_indptr[n]:row_indptr[n + 1]]``; its distinct spellings are, as places in the labels
     followed by the aliases, ``spellings[spelling_indptr[n]:spelling_indptr[n + 1]]``, and those
-    who bear spelling ``s`` are ``bearers[bearer_indptr[s]:bearer_indptr[s + 1]]``.
+    who bear spelling ``s`` are ``bearers[bearer_indptr[s]:bearer_indptr[s + 1]]``. The label of row
+    ``r`` is the name ``label_names[r]``, 0 if it is none.
 
     Args:
         graph: Labels and aliases of all its entities are the names.
@@ -212,7 +222,10 @@ def build_arrays(graph: KnowledgeGraph) -> dict[str, np.ndarray]:
     del numbers
     trie, ends = build_trie(flat, firsts, len(vocabulary))
     guard = guards((flat, firsts), ends, vocabulary, common)
-    arrays: dict[str, np.ndarray] = {"guard": guard}
+    label_names = np.zeros(len(graph), np.int32)
+    labels = aliases < len(graph)
+    label_names[aliases[labels]] = ends[labels]
+    arrays: dict[str, np.ndarray] = {"guard": guard, "label_names": label_names}
     for part, whole in (("vocabulary", vocabulary), ("trie", trie)):
         arrays |= {f"{part}.{name}": getattr(whole, name) for name in _PARTS[part]}
     del flat, firsts

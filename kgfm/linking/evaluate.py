@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from kgfm.linking.base import BaseLinker
-from kgfm.linking.formats.document import Document, documents_of
+from kgfm.linking.formats.document import Document, documents_of, in_graph
 from kgfm.metrics import calibration_error, counts_f1
 from kgfm.types import Example, Mention
 
@@ -121,7 +121,7 @@ def evaluate(
         ValueError: There is no text, or no gold mention at all.
     """
     graph = linker.graph
-    documents = [_in_graph(one, graph, key_of) for one in documents_of(gold)]
+    documents = [in_graph(one, graph, key_of) for one in documents_of(gold)]
     if not any(document.mentions for document in documents):
         raise ValueError(
             f"None of the {len(documents):,} texts has a gold mention; is the format right?"
@@ -158,31 +158,6 @@ def keys_by_attribute(graph: KnowledgeGraph, attribute: str) -> Callable[[str], 
             f"{', '.join(sorted(names)) or 'none'}."
         )
     return found.get
-
-
-def _in_graph(
-    document: Document, graph: KnowledgeGraph, key_of: Callable[[str], str | None] | None
-) -> Document:
-    """Return the document with the graph's keys; what is not in the graph is NIL."""
-
-    def key(entity: str | None) -> str | None:
-        if entity is not None and key_of is not None:
-            entity = key_of(entity)
-        return entity if entity in graph else None
-
-    start, end = document.evaluated or (0, len(document.text))
-    return Document(
-        document.text,
-        tuple(
-            Mention(m.start, m.end, m.text, key(m.entity))
-            for m in document.mentions
-            if start <= m.start and m.end <= end
-        ),
-        document.id,
-        document.title,
-        (start, end),
-        document.ignored,
-    )
 
 
 class _Tally:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, partial
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgfm.linking.base import BaseLinker, check_texts
 from kgfm.linking.candidates import CandidateIndex
+from kgfm.linking.contexts import Encode, EntityVectors
 from kgfm.linking.dictionary import NameDictionary, spelling
+from kgfm.linking.fitting import fit_weights
+from kgfm.linking.formats.document import Document, documents_of, in_graph
+from kgfm.linking.ranked import find_places, given_places, mentions_of, whole_names
+from kgfm.linking.ranking import Ranking
+from kgfm.linking.span_features import Places
 from kgfm.linking.spans import Span, Spans, resolve_spans
-from kgfm.types import Mention
+from kgfm.linking.weights import LinkerWeights, Weights, resolve_weights, shipped_weights
+from kgfm.types import Example, Mention
 
 if TYPE_CHECKING:
     from kgfm.graph import KnowledgeGraph
@@ -26,7 +34,12 @@ _ARGUMENTS = (
     "fuzzy",
     "spans",
     "min_likeness",
+    "ranked",
+    "coherence",
+    "context",
+    "weights",
 )
+_MIN_SCORE = 0.05
 
 
 class Linker(BaseLinker):
@@ -43,7 +56,7 @@ class Linker(BaseLinker):
 
     Args:
         graph: Its entities are linked to.
-        min_score: A mention whose best candidate scores less is NIL.
+        min_score: A mention whose best candidate scores less is NIL; .05 by default.
         min_length: Shorter mentions, in code points, are left out.
         guard: Leave out punctuation that is also a name ("..."), and common words that are also
             names unless the text says that it means the name: the film "It" is found in "who
@@ -58,17 +71,28 @@ class Linker(BaseLinker):
             otherwise), ``spacy:MODEL``, or a function from texts to lists of (start, end). Names
             found exactly stay, unless such a span holds more and is like a name.
         min_likeness: A span that is less like every name is NIL.
+        ranked: Weigh all candidates of a text together, NIL among them, by their names, how known
+            they are, and the words around (:mod:`kgfm.linking.choice_model`). The scores are
+            probabilities then, and ``min_score`` is the threshold that was chosen with the weights,
+            unless it is given. ``context`` and ``weights`` imply it.
+        coherence: Also by how near the candidates of a text's other mentions are in the graph
+            (:mod:`kgfm.linking.coherence`).
+        context: Also by how like the text an entity's label, types and description are.
+        encode: Texts in, a vector for each out, such as :class:`kgfm.backbones.TextEncoder`;
+            ``context`` needs it.
+        weights: What :meth:`fit` learned, or the path of a file of it; by default those that ship
+            with kgfm, which were learned from texts about its world graph.
 
     Raises:
         ValueError: ``min_score`` or ``min_likeness`` is not between 0 and 1, ``min_length`` is
-            below 1, or there is no such source of spans.
+            below 1, there is no such source of spans, or ``context`` has no ``encode``.
     """
 
     def __init__(
         self,
         graph: KnowledgeGraph,
         *,
-        min_score: float = 0.05,
+        min_score: float | None = None,
         min_length: int = 1,
         guard: bool = True,
         keep_nil: bool = False,
@@ -76,12 +100,22 @@ class Linker(BaseLinker):
         fuzzy: bool = False,
         spans: str | Spans | None = None,
         min_likeness: float = 0.6,
+        ranked: bool = False,
+        coherence: bool = True,
+        context: bool = False,
+        encode: Encode | None = None,
+        weights: LinkerWeights | Mapping[str, Any] | str | Path | None = None,
     ) -> None:
         for name, value in {"min_score": min_score, "min_likeness": min_likeness}.items():
-            if not 0 <= value <= 1:
+            if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"{name} is a number from 0 to 1, got {value}.")
         if min_length < 1:
             raise ValueError(f"min_length is at least 1, got {min_length}.")
+        if context and encode is None:
+            raise ValueError(
+                "context=True compares texts by vectors: give encode=..., from a list of texts to "
+                "an array, such as kgfm.backbones.TextEncoder()."
+            )
         self.graph = graph
         self.min_score = min_score
         self.min_length = min_length
@@ -91,6 +125,11 @@ class Linker(BaseLinker):
         self.fuzzy = fuzzy
         self.spans = spans
         self.min_likeness = min_likeness
+        self.ranked = ranked or context or weights is not None
+        self.coherence = coherence
+        self.context = context
+        self.encode = encode
+        self.weights = resolve_weights(weights)
         self._find_spans = resolve_spans("capitals" if fuzzy and spans is None else spans)
 
     @cached_property
@@ -103,8 +142,20 @@ class Linker(BaseLinker):
         """What finds names that are like a span; used with ``fuzzy``."""
         return CandidateIndex.load_or_build(self.names)
 
+    @cached_property
+    def ranking(self) -> Ranking:
+        """What weighs the candidates; used if the linker is ``ranked``."""
+        return Ranking(
+            self.names,
+            self.candidates if self.fuzzy else None,
+            coherence=self.coherence,
+            vectors=EntityVectors(self.graph, self.encode)
+            if self.encode and self.context
+            else None,
+        )
+
     def __getstate__(self) -> dict[str, Any]:
-        made = ("names", "candidates")
+        made = ("names", "candidates", "ranking")
         return {name: value for name, value in vars(self).items() if name not in made}
 
     def config(self) -> dict[str, Any]:
@@ -118,13 +169,11 @@ class Linker(BaseLinker):
                 f"spans={self.spans!r} is a function, which cannot be saved; use spans='capitals' "
                 "or 'spacy:MODEL'."
             )
-        return self._arguments()
-
-    def _arguments(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in _ARGUMENTS}
+        weights = None if self.weights is None else self.weights.record()
+        return {name: getattr(self, name) for name in _ARGUMENTS} | {"weights": weights}
 
     def __repr__(self) -> str:
-        given = ", ".join(f"{name}={value!r}" for name, value in self._arguments().items())
+        given = ", ".join(f"{name}={getattr(self, name)!r}" for name in _ARGUMENTS)
         return f"{type(self).__name__}({given})"
 
     def link(self, texts: Sequence[str]) -> list[tuple[Mention, ...]]:
@@ -136,11 +185,99 @@ class Linker(BaseLinker):
             TypeError: One of the texts is no ``str``; the message names its index.
         """
         check_texts(texts)
+        if self.ranked:
+            return [tuple(self._merged(own, [])) for own in self._by_probability(texts)]
         mentions = self._exact(texts)
         if self._find_spans is not None:
             for own, more in zip(mentions, self._others(texts, mentions), strict=True):
                 own[:] = self._merged(own, more)
         return [tuple(of_text) for of_text in mentions]
+
+    def link_spans(self, text: str, spans: Sequence[Span]) -> list[Mention]:
+        """Link given spans of a text: a mention for each, in their order, NIL ones too.
+
+        Raises:
+            ValueError: A span does not lie within the text.
+        """
+        check_texts([text])
+        for start, end in spans:
+            if not 0 <= start < end <= len(text):
+                raise ValueError(f"A span lies within the text's {len(text)}; got {start}, {end}.")
+        if not self.ranked:
+            return self._alike(text, spans)
+        places = given_places([text], [spans], self.names)
+        weights = self.weights or shipped_weights()
+        found = self.ranking.rank([text], places, weights, given=True)
+        least = self._kind(weights).given_threshold if self.min_score is None else self.min_score
+        return mentions_of([text], found, self.graph, threshold=least, overlapping=True)[0]
+
+    def fit(
+        self,
+        examples: Iterable[Example | Document],
+        *,
+        key_of: Callable[[str], str | None] | None = None,
+        seed: int = 0,
+    ) -> Linker:
+        """Learn how much each feature counts, and the threshold, from texts with gold mentions.
+
+        The linker is ``ranked`` from then on; its ``weights`` are part of :meth:`config`.
+
+        Args:
+            examples: Examples with mentions, or documents; all mentions of a text are given.
+            key_of: As in :func:`kgfm.linking.evaluate.evaluate`.
+            seed: Deals the texts to folds.
+
+        Raises:
+            ValueError: There is too little to learn from.
+        """
+        documents = [in_graph(one, self.graph, key_of) for one in documents_of(examples)]
+        self.weights = fit_weights(
+            self.ranking,
+            documents,
+            self._places,
+            partial(whole_names, names=self.names),
+            seed=seed,
+        )
+        self.ranked = True
+        return self
+
+    def _places(self, texts: Sequence[str]) -> Places:
+        return find_places(
+            texts, self.names, self._find_spans, guard=self.guard, min_length=self.min_length
+        )
+
+    def _kind(self, weights: LinkerWeights) -> Weights:
+        return weights.of(coherence=self.coherence, context=self.context)
+
+    def _by_probability(self, texts: Sequence[str]) -> list[list[Mention]]:
+        weights = self.weights or shipped_weights()
+        found = self.ranking.rank(texts, self._places(texts), weights)
+        least = self._kind(weights).threshold if self.min_score is None else self.min_score
+        mentions = mentions_of(
+            texts, found, self.graph, threshold=least, overlapping=self.overlapping
+        )
+        if self.keep_nil:
+            return mentions
+        return [[one for one in own if one.entity is not None] for own in mentions]
+
+    def _alike(self, text: str, spans: Sequence[Span]) -> list[Mention]:
+        """Link given spans without weights."""
+        words = [text[start:end] for start, end in spans]
+        ranked = self._ranked(words)
+        mentions = []
+        for place, (name, (start, end)) in enumerate(
+            zip(whole_names(words, self.names).tolist(), spans, strict=True)
+        ):
+            exact = self.names.candidates(name, spelling(text, start, end)) if name else ()
+            listed = exact or ranked[place]
+            least = (
+                (_MIN_SCORE if self.min_score is None else self.min_score)
+                if exact
+                else (self.min_likeness)
+            )
+            key, score = listed[0] if listed and listed[0][1] >= least else (None, 0.0)
+            mentions.append(Mention(start, end, words[place], key, score, listed))
+        return mentions
 
     def _exact(self, texts: Sequence[str]) -> list[list[Mention]]:
         mentions: list[list[Mention]] = [[] for _ in texts]
@@ -159,7 +296,8 @@ class Linker(BaseLinker):
         if self.guard and names.is_guarded(name, text, start, end):
             return None
         candidates = names.candidates(name, spelling(text, start, end))
-        return self._chosen(text, (start, end), candidates, self.min_score)
+        least = _MIN_SCORE if self.min_score is None else self.min_score
+        return self._chosen(text, (start, end), candidates, least)
 
     def _chosen(
         self,

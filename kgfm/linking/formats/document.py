@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kgfm.types import Example, Mention
+
+if TYPE_CHECKING:
+    from kgfm.graph import KnowledgeGraph
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,31 @@ def documents_of(given: Iterable[Document | Example]) -> Iterator[Document]:
     """Yield documents; examples are numbered from 0."""
     for number, one in enumerate(given):
         yield one if isinstance(one, Document) else Document.of(one, str(number))
+
+
+def in_graph(
+    document: Document, graph: KnowledgeGraph, key_of: Callable[[str], str | None] | None
+) -> Document:
+    """Return the document with the graph's keys; what is not in the graph is NIL."""
+
+    def key(entity: str | None) -> str | None:
+        if entity is not None and key_of is not None:
+            entity = key_of(entity)
+        return entity if entity in graph else None
+
+    start, end = document.evaluated or (0, len(document.text))
+    return Document(
+        document.text,
+        tuple(
+            Mention(m.start, m.end, m.text, key(m.entity))
+            for m in document.mentions
+            if start <= m.start and m.end <= end
+        ),
+        document.id,
+        document.title,
+        (start, end),
+        document.ignored,
+    )
 
 
 def mention_of(text: str, start: Any, end: Any, entity: str | None) -> Mention:

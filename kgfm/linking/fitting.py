@@ -1,0 +1,241 @@
+"""Learn the weights of a ranking from texts with gold mentions.
+
+Temperature and thresholds are chosen on texts that the weights in question were not learned from
+(five folds); the weights that are kept are then learned from all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from kgfm.linking.candidates import Candidates
+from kgfm.linking.choice_model import (
+    Choices,
+    Logits,
+    best_shift,
+    best_temperature,
+    best_threshold,
+    learn,
+    logits,
+    probabilities,
+)
+from kgfm.linking.choose import best_apart
+from kgfm.linking.formats.document import Document
+from kgfm.linking.ranking import CANDIDATE, SPAN, Ranking
+from kgfm.linking.span_features import Places
+from kgfm.linking.weights import LinkerWeights, Weights, kind_of
+
+FindPlaces = Callable[[Sequence[str]], Places]
+WholeNames = Callable[[Sequence[str]], Int64[np.ndarray, "text"]]
+
+FOLDS, PENALTY = 5, 1.0
+_OF_CONTEXT = [CANDIDATE.index(name) for name in ("context", "text_context")]
+_OF_COHERENCE = [CANDIDATE.index("coherence")]
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """Spans with what is right for each.
+
+    Args:
+        texts: The texts.
+        places: The spans.
+        found: Their candidates.
+        choices: The features.
+        target: Place of the right candidate, -1 for NIL.
+        gold: How many gold mentions have an entity in the graph, found or not.
+    """
+
+    texts: Sequence[str]
+    places: Places
+    found: Candidates
+    choices: Choices
+    target: Int64[np.ndarray, "span"]
+    gold: int
+
+
+def fit_weights(
+    ranking: Ranking,
+    documents: Iterable[Document],
+    find: FindPlaces,
+    whole_names: WholeNames,
+    *,
+    seed: int = 0,
+) -> LinkerWeights:
+    """Return weights for each kind of ranking that this one has the parts for.
+
+    Args:
+        ranking: What weighs the candidates.
+        documents: Texts with gold mentions, whose entities are keys of the graph or ``None``.
+        find: The spans that the linker looks at.
+        whole_names: The name that each of some strings is, or 0.
+        seed: Deals the texts to the folds.
+
+    Raises:
+        ValueError: No gold mention has an entity of the graph, or there are fewer than two texts.
+    """
+    given = list(documents)
+    texts = [document.text for document in given]
+    total = sum(m.entity is not None for d in given for m in d.mentions)
+    if not total or len(texts) < 2:
+        raise ValueError(
+            f"Fitting needs two texts or more with mentions of entities in the graph; got "
+            f"{len(texts)} texts with {total} such mentions."
+        )
+    free = _lesson(ranking, given, texts, find(texts), total)
+    bound = _lesson(ranking, given, texts, _gold_places(given, whole_names), total)
+    folds = np.random.default_rng(seed).permutation(len(texts)) % min(FOLDS, len(texts))
+    kinds: dict[str, Weights] = {}
+    for context in (False, True) if ranking.vectors is not None else (False,):
+        for coherence in (False, True) if ranking.coherence else (False,):
+            lessons = free, bound
+            if coherence:
+                first = kinds[kind_of(coherence=False, context=context)]
+                lessons = tuple(  # type: ignore[assignment]
+                    _with_coherence(ranking, one, first, given=is_given, context=context)
+                    for one, is_given in ((free, False), (bound, True))
+                )
+            masked = [_masked(one, context=context) for one in lessons]
+            kinds[kind_of(coherence=coherence, context=context)] = _learned(
+                masked[0], masked[1], folds
+            )
+    return LinkerWeights(kinds)
+
+
+def _lesson(
+    ranking: Ranking,
+    documents: Sequence[Document],
+    texts: Sequence[str],
+    places: Places,
+    total: int,
+) -> Lesson:
+    """Return the spans that count, with features and what is right."""
+    gold = [{(m.start, m.end): m.entity for m in document.mentions} for document in documents]
+    counted = [_counts(documents[t], gold[t], (s, e)) for t, s, e, _ in places.rows()]
+    places = places.take(np.array(counted, bool))
+    found, choices = ranking.choices(texts, places)
+    target = np.full(len(places), -1, np.int64)
+    for span, (text, start, end, _) in enumerate(places.rows()):
+        entity = gold[text].get((start, end))
+        if entity is not None:
+            first, stop = found.indptr[span : span + 2].tolist()
+            at = np.flatnonzero(found.rows[first:stop] == ranking.graph.row(entity))
+            target[span] = first + at[0] if len(at) else -1
+    return Lesson(texts, places, found, choices, target, total)
+
+
+def _counts(
+    document: Document, gold: dict[tuple[int, int], str | None], span: tuple[int, int]
+) -> bool:
+    start, end = document.evaluated or (0, len(document.text))
+    if not start <= span[0] <= span[1] <= end:
+        return False
+    left_out = any(span[0] < m.end and m.start < span[1] for m in document.ignored)
+    return span in gold or not left_out
+
+
+def _gold_places(documents: Sequence[Document], whole_names: WholeNames) -> Places:
+    rows = sorted({(t, m.start, m.end) for t, d in enumerate(documents) for m in d.mentions})
+    names = whole_names([documents[t].text[start:end] for t, start, end in rows])
+    columns = np.array(rows, np.int64).reshape(-1, 3).T
+    return Places(columns[0], columns[1], columns[2], names)
+
+
+def _with_coherence(
+    ranking: Ranking, lesson: Lesson, first: Weights, *, given: bool, context: bool
+) -> Lesson:
+    kind = kind_of(coherence=False, context=ranking.vectors is not None)
+    masked = _masked(lesson, context=context).choices
+    choices = ranking.with_coherence(
+        lesson.texts, lesson.places, lesson.found, masked, LinkerWeights({kind: first}), given=given
+    )
+    return replace(lesson, choices=choices)
+
+
+def _masked(lesson: Lesson, *, context: bool) -> Lesson:
+    """Return the lesson without the columns that this kind does not use."""
+    if context:
+        return lesson
+    features = lesson.choices.candidates.copy()
+    features[:, _OF_CONTEXT] = 0
+    return replace(lesson, choices=Choices(lesson.choices.indptr, features, lesson.choices.spans))
+
+
+def _learned(free: Lesson, bound: Lesson, folds: Int64[np.ndarray, "text"]) -> Weights:
+    """Return the weights of one kind."""
+    fold = folds[free.places.texts]
+    bound_fold = folds[bound.places.texts]
+    loose = Logits(np.zeros(len(free.found.rows)), np.zeros(len(free.places)))
+    tight = Logits(np.zeros(len(bound.found.rows)), np.zeros(len(bound.places)))
+    for left_out in range(int(folds.max()) + 1):
+        rows = np.flatnonzero(fold != left_out)
+        weights = learn(*_part(free, rows), penalty=PENALTY)
+        for lesson, of_fold, filled in ((free, fold, loose), (bound, bound_fold, tight)):
+            found = logits(lesson.choices, *weights)
+            mine = of_fold == left_out
+            filled.nil[mine] = found.nil[mine]
+            of_mine = mine[lesson.choices.owners]
+            filled.candidates[of_mine] = found.candidates[of_mine]
+    temperature = best_temperature(loose, free.choices.indptr, free.target)
+    threshold = _threshold(free, _scaled(loose, temperature, 0.0))
+    scaled = _scaled(tight, temperature, 0.0)
+    shift = temperature * best_shift(scaled, bound.choices.indptr, bound.target)
+    given_threshold = _threshold(bound, _scaled(tight, temperature, shift))
+    candidate, span = learn(free.choices, free.target, penalty=PENALTY)
+    return Weights(
+        dict(zip(CANDIDATE, map(_short, candidate), strict=True)),
+        dict(zip(SPAN, map(_short, span), strict=True)),
+        *map(_short, (temperature, threshold, shift, given_threshold)),
+    )
+
+
+def _part(lesson: Lesson, rows: Int64[np.ndarray, "row"]) -> tuple[Choices, np.ndarray]:
+    """Return some spans, and their targets among the candidates that are left."""
+    choices = lesson.choices.take(rows)
+    moved = lesson.target[rows] - lesson.choices.indptr[rows] + choices.indptr[:-1]
+    return choices, np.where(lesson.target[rows] < 0, -1, moved)
+
+
+def _scaled(found: Logits, temperature: float, shift: float) -> Logits:
+    return Logits(found.candidates / temperature, (found.nil - shift) / temperature)
+
+
+def _threshold(lesson: Lesson, found: Logits) -> float:
+    """Return the threshold of highest F1 of the links that do not overlap."""
+    scores, best = best_of_each(probabilities(found, lesson.choices.indptr)[0], lesson.found.indptr)
+    apart = apart_mask(lesson.places, scores)
+    right = (best == lesson.target) & (lesson.target >= 0)
+    return best_threshold(scores[apart], right[apart], lesson.gold)
+
+
+def best_of_each(
+    likely: Float64[np.ndarray, "candidate"], indptr: Int64[np.ndarray, "boundary"]
+) -> tuple[Float64[np.ndarray, "span"], Int64[np.ndarray, "span"]]:
+    """Return the highest probability of each span and where it stands; 0 and -1 without any."""
+    counts = np.diff(indptr)
+    scores, places = np.zeros(len(counts)), np.full(len(counts), -1, np.int64)
+    owners = np.repeat(np.arange(len(counts)), counts)
+    order = np.lexsort((-np.arange(len(likely)), likely, owners))  # of equals the first comes last
+    lasts = indptr[1:][counts > 0] - 1
+    places[counts > 0] = order[lasts]
+    scores[counts > 0] = likely[order[lasts]]
+    return scores, places
+
+
+def apart_mask(places: Places, scores: Float64[np.ndarray, "span"]) -> Bool[np.ndarray, "span"]:
+    """Return which spans of highest sum do not overlap in their texts."""
+    kept = np.zeros(len(places), bool)
+    rows = places.rows()
+    bounds = np.flatnonzero(np.append(True, places.texts[1:] != places.texts[:-1]))
+    for first, stop in zip(bounds.tolist(), [*bounds.tolist()[1:], len(rows)], strict=True):
+        spans = [(rows[i][1], rows[i][2], float(scores[i])) for i in range(first, stop)]
+        kept[[first + place for place in best_apart(spans)]] = True
+    return kept
+
+
+def _short(value: float) -> float:
+    return round(float(value), 5)

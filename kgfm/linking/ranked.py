@@ -1,0 +1,105 @@
+"""From texts to the spans that are ranked, and from ranked spans to mentions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Int64
+
+from kgfm.graph import KnowledgeGraph
+from kgfm.linking.dictionary import NameDictionary
+from kgfm.linking.fitting import apart_mask, best_of_each
+from kgfm.linking.ranking import Ranked
+from kgfm.linking.span_features import Places
+from kgfm.linking.spans import Span, Spans
+from kgfm.types import Mention
+
+MOST_LISTED = 64
+"""So many candidates of a mention are listed."""
+
+
+def find_places(
+    texts: Sequence[str],
+    names: NameDictionary,
+    others: Spans | None,
+    *,
+    guard: bool,
+    min_length: int,
+) -> Places:
+    """Return all names in the texts, overlapping ones too, and the spans of a second source."""
+    found = names.scan(texts, longest=False)
+    places = Places(found.texts, found.starts, found.ends, found.names)
+    kept = places.ends - places.starts >= min_length
+    if guard:
+        rows = places.rows()
+        for place in np.flatnonzero(kept).tolist():
+            text, start, end, name = rows[place]
+            kept[place] = not names.is_guarded(name, texts[text], start, end)
+    places = places.take(kept)
+    if others is None:
+        return places
+    known = {row[:3] for row in places.rows()}
+    more = {
+        (text, start, end)
+        for text, spans in enumerate(others(texts))
+        for start, end in spans
+        if end - start >= min_length and texts[text][start:end].strip()
+    } - known
+    rows = sorted([*places.rows(), *((*row, 0) for row in more)])
+    return Places(*np.array(rows, np.int64).reshape(-1, 4).T)
+
+
+def given_places(
+    texts: Sequence[str], spans: Sequence[Sequence[Span]], names: NameDictionary
+) -> Places:
+    """Return given spans, with the names that they are."""
+    rows = [(text, start, end) for text, own in enumerate(spans) for start, end in own]
+    columns = np.array(rows, np.int64).reshape(-1, 3).T
+    whole = whole_names([texts[text][start:end] for text, start, end in rows], names)
+    return Places(columns[0], columns[1], columns[2], whole)
+
+
+def whole_names(strings: Sequence[str], names: NameDictionary) -> Int64[np.ndarray, "string"]:
+    """Return the name that the whole of each string is, or 0."""
+    matches = names.scan(strings)
+    whole = np.zeros(len(strings), np.int64)
+    for text, start, end, name in Places(
+        matches.texts, matches.starts, matches.ends, matches.names
+    ).rows():
+        if not strings[text][:start].strip() and not strings[text][end:].strip():
+            whole[text] = name
+    return whole
+
+
+def mentions_of(
+    texts: Sequence[str],
+    ranked: Ranked,
+    graph: KnowledgeGraph,
+    *,
+    threshold: float,
+    overlapping: bool,
+) -> list[list[Mention]]:
+    """Return linked mentions of each text, then those that are NIL.
+
+    Of linked mentions that overlap, those stay whose probabilities sum to the most, unless
+    ``overlapping`` ones are wanted too. The score of NIL is the probability of NIL and of all that
+    is not likely enough.
+    """
+    scores, _ = best_of_each(ranked.probabilities, ranked.indptr)
+    linked = scores >= max(threshold, 1e-12)
+    if not overlapping:
+        chosen = np.flatnonzero(linked)
+        linked[chosen] = apart_mask(ranked.places.take(chosen), scores[chosen])
+    mentions: list[list[Mention]] = [[] for _ in texts]
+    keys, bounds = graph.keys, ranked.indptr.tolist()
+    for span, (text, start, end, _) in enumerate(ranked.places.rows()):
+        part = slice(bounds[span], bounds[span + 1])
+        likely, rows = ranked.probabilities[part], ranked.rows[part]
+        order = np.argsort(-likely, kind="stable")[:MOST_LISTED].tolist()
+        listed = tuple((keys[int(rows[place])], float(likely[place])) for place in order)
+        words, entity, score = texts[text][start:end], None, float(1 - scores[span])
+        if linked[span]:
+            entity, score = listed[0]
+        mentions[text].append(Mention(start, end, words, entity, score, listed))
+    return mentions

@@ -1,0 +1,246 @@
+"""The candidates of spans with a calibrated probability each: all features, and the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from kgfm.linking import candidate_features, candidates, span_features
+from kgfm.linking.candidate_features import NearWords, add_near_words, name_features
+from kgfm.linking.candidates import CandidateIndex, Candidates
+from kgfm.linking.choice_model import Choices, probabilities
+from kgfm.linking.contexts import EntityVectors, context_vectors
+from kgfm.linking.dictionary import MAX_CANDIDATES, NameDictionary, spelling
+from kgfm.linking.kept import WORTH_KEEPING, beside, keep_arrays, kept_arrays
+from kgfm.linking.ranking_arrays import NAMES, ranking_arrays
+from kgfm.linking.span_features import Places
+from kgfm.linking.weights import LinkerWeights
+
+KIND = "ranking"
+CANDIDATE, SPAN = candidate_features.FEATURES, span_features.FEATURES
+_COHERENCE, _CONTEXT, _TEXT_CONTEXT = map(CANDIDATE.index, ("coherence", "context", "text_context"))
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Spans, their candidates, and how likely each is.
+
+    Args:
+        places: The spans.
+        indptr: The candidates of span ``s`` are ``indptr[s]:indptr[s + 1]``.
+        rows: Row of each entity in the graph.
+        probabilities: Of each candidate.
+        nil: Of NIL, for each span; with the candidates of a span it sums to one.
+    """
+
+    places: Places
+    indptr: Int64[np.ndarray, "boundary"]
+    rows: Int64[np.ndarray, "candidate"]
+    probabilities: Float64[np.ndarray, "candidate"]
+    nil: Float64[np.ndarray, "span"]
+
+
+class Ranking:
+    """Weighs the candidates of spans.
+
+    Args:
+        dictionary: The names of the graph.
+        index: Finds candidates that are alike; ``None`` leaves those with the very name.
+        coherence: Whether the candidates of a text speak for each other.
+        vectors: Of the entities, to compare with the context; ``None`` leaves that out.
+    """
+
+    def __init__(
+        self,
+        dictionary: NameDictionary,
+        index: CandidateIndex | None = None,
+        *,
+        coherence: bool = True,
+        vectors: EntityVectors | None = None,
+    ) -> None:
+        self.dictionary = dictionary
+        self.graph = dictionary.graph
+        self.index = index
+        self.coherence = coherence
+        self.vectors = vectors
+
+    @cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What the features read of the graph; kept beside a snapshot with many names."""
+        folder = beside(self.graph.path, KIND)
+        if folder is None or len(self.dictionary) < WORTH_KEEPING:
+            return ranking_arrays(self.dictionary)
+        kept = kept_arrays(folder, KIND, self.graph.fingerprint, NAMES)
+        if kept is None:
+            kept = ranking_arrays(self.dictionary)
+            with suppress(OSError):  # it will be made again
+                kept = keep_arrays(folder, KIND, self.graph.fingerprint, kept)
+        return dict(kept)
+
+    def rank(
+        self, texts: Sequence[str], places: Places, weights: LinkerWeights, *, given: bool = False
+    ) -> Ranked:
+        """Return the probability of each candidate of each span.
+
+        Args:
+            texts: The texts.
+            places: The spans in them.
+            weights: Of the kind of this ranking.
+            given: Somebody gave the spans, so that there is something to link in each.
+        """
+        found, choices = self.choices(texts, places)
+        choices = self.with_coherence(texts, places, found, choices, weights, given=given)
+        chosen = weights.of(coherence=self.coherence, context=self.vectors is not None)
+        scores = chosen.logits(choices, CANDIDATE, SPAN, given=given)
+        return Ranked(places, found.indptr, found.rows, *probabilities(scores, found.indptr))
+
+    def choices(self, texts: Sequence[str], places: Places) -> tuple[Candidates, Choices]:
+        """Return the candidates, and all features but coherence."""
+        found = self._candidates(texts, places)
+        names = self.dictionary.arrays
+        features = name_features(found, places, names["label_names"], self._fame)
+        if len(found.rows):
+            add_near_words(features, found, NearWords(texts, places), self.arrays)
+        if self.vectors is not None and len(found.rows):
+            self._add_context(features, texts, places, found)
+        spans = span_features.span_features(texts, places, self.arrays["commonness"], self._bearers)
+        return found, Choices(found.indptr, features, spans)
+
+    def with_coherence(
+        self,
+        texts: Sequence[str],
+        places: Places,
+        found: Candidates,
+        choices: Choices,
+        weights: LinkerWeights,
+        *,
+        given: bool = False,
+    ) -> Choices:
+        """Return the features with coherence, if it is asked for; ``weights`` say who is likely."""
+        if not self.coherence or not len(found.rows):
+            return choices
+        first = weights.of(coherence=False, context=self.vectors is not None)
+        scores = first.logits(choices, CANDIDATE, SPAN, given=given)
+        likely, _ = probabilities(scores, found.indptr)
+        came = self._coherence(texts, places, found, likely)
+        features = choices.candidates.copy()
+        features[:, _COHERENCE] = np.log1p(came / self._usual)
+        return Choices(choices.indptr, features, choices.spans)
+
+    @cached_property
+    def _fame(self) -> Float32[np.ndarray, "entity"]:
+        """Logarithm of each entity's triples, over the mean of that in the graph."""
+        fame: np.ndarray = np.log1p(self.graph.degree).astype(np.float32)
+        fame -= fame.mean() if len(fame) else 0
+        return fame
+
+    @cached_property
+    def _usual(self) -> float:
+        """What comes from an entity to a neighbour where both have the mean number of triples."""
+        from kgfm.linking.coherence import RESTART
+
+        mean = float(self.graph.degree.mean()) if len(self.graph) else 0.0
+        return RESTART * (1 - RESTART) / max(1.0, mean)
+
+    # -- candidates -----------------------------------------------------------------------------
+
+    @cached_property
+    def _bearers(self) -> Int64[np.ndarray, "name"]:
+        count = np.diff(self.dictionary.arrays["row_indptr"])
+        count[:1] = 0
+        return count
+
+    def _candidates(self, texts: Sequence[str], places: Places) -> Candidates:
+        """Return the candidates of each span; spans with the same words are looked up once."""
+        words = [texts[text][start:end] for text, start, end, _ in places.rows()]
+        distinct = list(dict.fromkeys(words))
+        if self.index is not None:
+            found = self.index(distinct)
+        else:
+            name_of = dict(zip(words, places.names.tolist(), strict=True))
+            found = self._bearing(distinct, [name_of[word] for word in distinct])
+        number = {word: place for place, word in enumerate(distinct)}
+        take = np.array([number[word] for word in words], np.int64)
+        counts = np.diff(found.indptr)[take]
+        indptr = np.append(0, np.cumsum(counts))
+        shift = np.repeat(found.indptr[take] - indptr[:-1], counts)
+        kept = shift + np.arange(indptr[-1])
+        columns = (found.rows, found.names, found.features, found.scores)
+        return Candidates(indptr, *(column[kept] for column in columns))
+
+    def _bearing(self, words: Sequence[str], names: Sequence[int]) -> Candidates:
+        """Return those who bear the very names, with the features of a whole name."""
+        rows, bearing, same = [np.empty(0, np.int64)], [np.empty(0, np.int64)], []
+        counts = []
+        for word, name in zip(words, names, strict=True):
+            own = self.dictionary.rows(name)[:MAX_CANDIDATES] if name else rows[0]
+            spelled = spelling(word, 0, len(word))
+            same.append(np.isin(own, self.dictionary.bearers(name, spelled)) if name else own > 0)
+            rows.append(own)
+            bearing.append(np.full(len(own), name, np.int64))
+            counts.append(len(own))
+        found = np.concatenate(rows)
+        features = np.ones((len(found), len(candidates.FEATURES)), np.float32)
+        features[:, 1] = np.concatenate([np.empty(0, bool), *same])
+        features[:, 5] = 0
+        scores = np.where(features[:, 1] > 0, 1, 0.95).astype(np.float32)
+        indptr = np.append(0, np.cumsum(np.array(counts, np.int64)))
+        return Candidates(indptr, found, np.concatenate(bearing), features, scores)
+
+    # -- what the text says ---------------------------------------------------------------------
+
+    def _add_context(
+        self,
+        features: Float32[np.ndarray, "candidate feature"],
+        texts: Sequence[str],
+        places: Places,
+        found: Candidates,
+    ) -> None:
+        assert self.vectors is not None
+        window, whole = context_vectors(self.vectors.encode, texts, (places.texts, places.starts))
+        owners = np.repeat(np.arange(len(found)), np.diff(found.indptr))
+        rows, place = np.unique(found.rows, return_inverse=True)
+        entity = self.vectors.take(rows)[place]
+        features[:, _CONTEXT] = (window[owners] * entity).sum(axis=1)
+        features[:, _TEXT_CONTEXT] = (whole[owners] * entity).sum(axis=1)
+
+    def _coherence(
+        self, texts: Sequence[str], places: Places, found: Candidates, likely: np.ndarray
+    ) -> Float64[np.ndarray, "candidate"]:
+        from kgfm.linking.coherence import WINDOW, coherence
+
+        first_of: dict[tuple[int, int, str], int] = {}
+        groups: list[int] = []  # the span that stands for all of the same words in a window
+        windows, of_text = [0], -1
+        group_of = np.zeros(len(places), np.int64)
+        for span, (text, start, end, _) in enumerate(places.rows()):
+            if text != of_text or len(groups) - windows[-1] >= WINDOW:
+                if len(groups) > windows[-1]:
+                    windows.append(len(groups))
+                of_text = text
+            key = (text, windows[-1], texts[text][start:end].lower())
+            if key not in first_of:
+                first_of[key] = len(groups)
+                groups.append(span)
+            group_of[span] = first_of[key]
+        windows.append(len(groups))
+        spans = np.array(groups, np.int64)
+        counts = np.diff(found.indptr)[spans]
+        indptr = np.append(0, np.cumsum(counts))
+        kept = np.repeat(found.indptr[spans] - indptr[:-1], counts) + np.arange(indptr[-1])
+        came = coherence(
+            self.graph, np.array(windows, np.int64), indptr, found.rows[kept], likely[kept]
+        )
+        owners = np.repeat(np.arange(len(places)), np.diff(found.indptr))
+        keys = group_of[owners] << 32 | found.rows
+        known = np.repeat(np.arange(len(spans)), counts) << 32 | found.rows[kept]
+        order = np.argsort(known, kind="stable")
+        place = np.minimum(np.searchsorted(known[order], keys), len(known) - 1)
+        hit = known[order][place] == keys
+        result: np.ndarray = np.where(hit, came[order][place], 0.0)
+        return result
