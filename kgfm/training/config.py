@@ -53,6 +53,9 @@ class TrainingConfig:
         for name in ("epochs", "batch_size", "accumulate", "max_tokens"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: it must be at least 1.")
-        for name in ("learning_rate", "graph_learning_rate"):
+        for name in ("learning_rate", "graph_learning_rate", "warmup"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: 0 <= {name} < 1, such as 1e-4.")
+        for name in ("weight_decay", "gradient_clip", "patience", "cache_limit_gb", "num_workers"):
+            if (getattr(self, name) or 0) < 0:
+                raise ValueError(f"{name}={getattr(self, name)}: it cannot be negative.")

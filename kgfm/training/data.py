@@ -7,7 +7,6 @@ from itertools import cycle, islice
 
 import lightning as L
 import numpy as np
-import torch.distributed
 from torch.utils.data import DataLoader, Sampler
 
 from kgfm.batch import Batch, Collator, Prepared
@@ -26,15 +25,26 @@ class LengthBuckets(Sampler[list[int]]):
         batch_size: Rows in a batch.
         seed: Of the order; each epoch has an order of its own.
         shuffle: ``False`` sorts all rows by length, and gives each of them exactly once.
+        num_replicas: Number of processes that share the rows.
+        rank: Of this process among them.
     """
 
     def __init__(
-        self, lengths: Sequence[int], batch_size: int, *, seed: int = 0, shuffle: bool = True
+        self,
+        lengths: Sequence[int],
+        batch_size: int,
+        *,
+        seed: int = 0,
+        shuffle: bool = True,
+        num_replicas: int = 1,
+        rank: int = 0,
     ) -> None:
         self.lengths = np.asarray(lengths)
         self.batch_size = batch_size
         self.seed = seed
         self.shuffle = shuffle
+        self.num_replicas = num_replicas
+        self.rank = rank
         self.epoch = 0
 
     @property
@@ -47,25 +57,22 @@ class LengthBuckets(Sampler[list[int]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self._steps(_world()[1])
-
-    def __iter__(self) -> Iterator[list[int]]:
-        rank, world = _world()
-        total = self._steps(world) * world
-        # All processes must take equally many steps, so in training some batches may come twice.
-        batches = cycle(self._shuffled()) if self.shuffle else self._sorted(total)
-        yield from islice(batches, rank, total, world)
-
-    def _steps(self, world: int) -> int:
         rows = len(self.lengths)
-        steps = -(-rows // (self.batch_size * world))
+        steps = -(-rows // (self.batch_size * self.num_replicas))
         if self.shuffle:
             return steps
-        if rows < world:
+        if rows < self.num_replicas:
             raise ValueError(
-                f"{rows} texts are too few for {world} processes; give more, or use fewer devices."
+                f"{rows} texts are too few for {self.num_replicas} processes; give more, or use "
+                "fewer devices."
             )
-        return min(steps, rows // world)
+        return min(steps, rows // self.num_replicas)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        total = len(self) * self.num_replicas
+        # All processes must take equally many steps, so in training some batches may come twice.
+        batches = cycle(self._shuffled()) if self.shuffle else self._sorted(total)
+        yield from islice(batches, self.rank, total, self.num_replicas)
 
     def _sorted(self, batches: int) -> Iterator[list[int]]:
         """Every row once, in batches that differ in size by one at most."""
@@ -83,13 +90,6 @@ class LengthBuckets(Sampler[list[int]]):
             part = part[np.argsort(self.lengths[part], kind="stable")]
             batches += [part[i : i + size].tolist() for i in range(0, len(part), size)]
         return [batches[row] for row in random.permutation(len(batches))]
-
-
-def _world() -> tuple[int, int]:
-    """Rank of this process and number of processes."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_rank(), torch.distributed.get_world_size()
-    return 0, 1
 
 
 class PreparedData(L.LightningDataModule):
@@ -136,9 +136,19 @@ class PreparedData(L.LightningDataModule):
 
     def _loader(self, rows: Sequence[Prepared], *, shuffle: bool) -> DataLoader[Batch]:
         lengths = [len(row.input_ids) for row in rows]
+        # Those of the trainer, which may be alone within a group that trained together.
+        trainer = self.trainer
+        buckets = LengthBuckets(
+            lengths,
+            self.batch_size,
+            seed=self.seed,
+            shuffle=shuffle,
+            num_replicas=trainer.world_size if trainer else 1,
+            rank=trainer.global_rank if trainer else 0,
+        )
         return DataLoader(
             rows,  # type: ignore[arg-type]
-            batch_sampler=LengthBuckets(lengths, self.batch_size, seed=self.seed, shuffle=shuffle),
+            batch_sampler=buckets,
             collate_fn=self.collator.pack,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,

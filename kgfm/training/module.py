@@ -33,8 +33,10 @@ class TrainingModule(L.LightningModule):
         self.strict_loading = False  # frozen weights are not in a checkpoint
         self._rows: list[dict[str, np.ndarray]] = []
 
-    def on_train_epoch_start(self) -> None:
-        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        # Lightning leaves out on_train_epoch_start for the first epoch after a resume.
+        if batch_idx == 0:
+            torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         loss: Tensor | None = self.model(batch).loss
@@ -73,8 +75,8 @@ class TrainingModule(L.LightningModule):
     def _gather(self) -> dict[str, np.ndarray]:
         """Rows of all batches of all processes."""
         mine, self._rows = self._rows, []
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            everyone: list[Any] = [None] * torch.distributed.get_world_size()
+        if self.trainer.world_size > 1:
+            everyone: list[Any] = [None] * self.trainer.world_size
             torch.distributed.all_gather_object(everyone, mine)
             mine = [rows for part in everyone for rows in part]
         names = mine[0] if mine else {}

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
@@ -79,6 +81,8 @@ def fit(
         raise ValueError(
             f"{len(train)} training and {len(validation)} validation texts: give both."
         )
+    _check_targets(train, "train")
+    _check_targets(validation, "validation")
     folder = Path(folder)
     data = PreparedData(
         collator,
@@ -93,7 +97,7 @@ def fit(
     path = str(last) if resume and last.exists() else None
     model.train()
     with _quiet():
-        trainer = trainer or _trainer(config, folder, f"val_{model.head.monitor}")
+        trainer = trainer or _training_trainer(config, folder, f"val_{model.head.monitor}")
         trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True if path else None)
     return _restore_best(module, trainer)
 
@@ -117,21 +121,12 @@ def evaluate(
     """
     if not texts:
         raise ValueError("There are no texts to evaluate.")
+    _check_targets(texts, "test")
     data = PreparedData(
         collator, test=texts, batch_size=2 * config.batch_size, num_workers=config.num_workers
     )
     with _quiet():
-        trainer = trainer or L.Trainer(
-            precision=config.precision,  # type: ignore[arg-type]
-            accelerator=config.accelerator,
-            devices=config.devices,
-            strategy=config.strategy,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-        )
+        trainer = trainer or _trainer(config, logger=False, enable_checkpointing=False)
         (figures,) = trainer.test(TrainingModule(model, config), datamodule=data, verbose=False)
     return {name.removeprefix("test_"): value for name, value in figures.items()}
 
@@ -153,37 +148,57 @@ def _restore_best(module: TrainingModule, trainer: L.Trainer) -> dict[str, float
     }
 
 
-def _trainer(config: TrainingConfig, folder: Path, monitor: str) -> L.Trainer:
+def _check_targets(texts: Sequence[Prepared], part: str) -> None:
+    for row, text in enumerate(texts):
+        if text.target is None:
+            raise ValueError(
+                f"Text {row} of the {part} part has no target; give one (an empty tuple where "
+                "nothing is right), or leave the text out."
+            )
+
+
+def _trainer(config: TrainingConfig, **more: Any) -> L.Trainer:
+    """Make what trains or measures on the devices that ``config`` asks for.
+
+    Raises:
+        ValueError: They are not there.
+    """
+    settings: dict[str, Any] = {
+        name: getattr(config, name) for name in ("precision", "accelerator", "devices", "strategy")
+    }
+    bars = {"enable_progress_bar": False, "enable_model_summary": False}
+    try:
+        return L.Trainer(**settings, **{**bars, **more}, use_distributed_sampler=False)
+    except MisconfigurationException as error:
+        asked = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+        raise ValueError(f"Lightning cannot train with {asked}: {error}") from error
+
+
+def _training_trainer(config: TrainingConfig, folder: Path, monitor: str) -> L.Trainer:
+    checkpoints = folder / "checkpoints"
     best = ModelCheckpoint(
-        folder / "checkpoints",
-        "best",
-        monitor=monitor,
-        mode="max",
-        save_last=True,
-        enable_version_counter=False,
+        checkpoints, "best", monitor=monitor, mode="max", enable_version_counter=False
     )
-    callbacks: list[Callback] = [best, PrintEpochs()]
+    # A callback of its own: save_last=True writes only when an epoch is the best so far. It comes
+    # second, so that what it writes knows of this epoch's best.
+    last = ModelCheckpoint(checkpoints, "last", enable_version_counter=False)
+    callbacks: list[Callback] = [best, last, PrintEpochs()]
     if config.patience is not None:
         callbacks.append(EarlyStopping(monitor, mode="max", patience=config.patience))
     loggers: list[Logger] = [CSVLogger(folder, name="", version="logs")]
     if config.tensorboard and find_spec("tensorboard"):
         loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
     terminal = sys.stdout.isatty()
-    return L.Trainer(
+    return _trainer(
+        config,
         max_epochs=config.epochs,
-        precision=config.precision,  # type: ignore[arg-type]
-        accelerator=config.accelerator,
-        devices=config.devices,
-        strategy=config.strategy,
         accumulate_grad_batches=config.accumulate,
         gradient_clip_val=config.gradient_clip,
         callbacks=[*callbacks, RichProgressBar()] if terminal else callbacks,
         enable_progress_bar=terminal,
-        enable_model_summary=False,
         logger=loggers,
         log_every_n_steps=10,
         num_sanity_val_steps=0,
-        use_distributed_sampler=False,
     )
 
 
