@@ -44,7 +44,9 @@ def explain(
         return ()
     model.eval()
     device = next(model.parameters()).device
-    chosen = propose(model, collator.pack([prepared]).to(device), target, limit)
+    # Whoever asks may have switched gradients off, as one does to predict.
+    with torch.inference_mode(False), torch.enable_grad():
+        chosen = propose(model, collator.pack([prepared]).to(device), target, limit)
     scores = scores_without(model, collator, prepared, target, [[edge] for edge in chosen])
     evidence = [
         Evidence(*_names(graph, subgraph, edge), change=float(scores[0] - score))

@@ -218,6 +218,48 @@ def test_an_error_with_debug_shows_where_it_comes_from(
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_half_a_surrogate_pair_is_printed_and_written_as_its_escape(
+    run: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "\ud800 Who directed Heat?"
+    assert main(["link", "films.ttl", text]) == 0
+    assert json.loads(capsys.readouterr().out)["text"] == text
+    assert main(["predict", str(run), text, "Other.", "--json", "said.json"]) == 0
+    assert read(here / "said.json")[0]["text"] == text
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, None])
+def test_ctrl_c_is_one_line_and_exit_code_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stop: Any
+) -> None:
+    def interrupted(_: object) -> None:
+        if stop is not None:
+            raise stop
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            sys.exit(1)  # as Lightning does
+
+    monkeypatch.setitem(RUN, "train", interrupted)
+    assert main(["train", "world"]) == 130
+    said = capsys.readouterr().err
+    assert said == (
+        "\nkgfm: interrupted. The same command with --resume goes on from the last finished epoch."
+        "\n"
+    )
+
+
+def test_a_device_that_is_not_there_is_a_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    if torch.backends.mps.is_available():
+        pytest.skip("this machine has Apple's GPU")
+    recipe = tiny_recipe(tmp_path)
+    assert "accelerator='mps'" in refused(capsys, "train", recipe, "--training.accelerator=mps")
+
+
 @pytest.mark.slow
 def test_a_closed_pipe_is_no_error(run: Path) -> None:
     texts = [f"Text {number}." for number in range(50)]

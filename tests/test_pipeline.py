@@ -20,7 +20,7 @@ from neural import opened
 from kgfm import NIL, Example, GraphSchema, KnowledgeGraph, Linker, Mention, Pipeline
 from kgfm.graph import EntityRecord
 from kgfm.retrieval import HopRetriever
-from kgfm.storage import MANIFEST, DamagedFileError
+from kgfm.storage import MANIFEST, DamagedFileError, read_manifest, sha256
 from kgfm.synthetic import label_world, question_world
 
 TINY = {"name": "tiny-bert"}
@@ -123,6 +123,12 @@ def test_parts_may_be_names_mappings_or_objects(answering: Pipeline) -> None:
         _ = pipeline_for("answer", encoder="rgnc")
     with pytest.raises(KeyError, match="'hops'"):
         Pipeline(graph, retriever="hop")
+    with pytest.raises(KeyError, match="Did you mean 'classify'"):
+        Pipeline(graph, task="clasify")
+    with pytest.raises(TypeError, match="a mapping with 'name'"):
+        Pipeline(graph, task={"hidden_width": 8})
+    with pytest.raises(ValueError, match="the task is 'answer'"):
+        Pipeline(graph, task="answer", labels=("farm",))
 
 
 def test_the_repr_names_the_parts(answering: Pipeline) -> None:
@@ -198,6 +204,15 @@ def test_what_is_no_text_is_named_by_its_index(answering: Pipeline, tmp_path: Pa
 
 def test_an_empty_batch_has_no_answers(answering: Pipeline) -> None:
     assert answering([]) == []
+    assert list(answering.pipe(iter([]))) == []
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_batch_without_room_is_refused_instead_of_losing_texts(
+    answering: Pipeline, size: int
+) -> None:
+    with pytest.raises(ValueError, match=f"batch_size is at least 1, got {size}"):
+        list(answering.pipe(["One."], batch_size=size))
 
 
 def test_an_empty_graph_leaves_the_text_alone() -> None:
@@ -357,35 +372,54 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
         _rewrite(lambda m: m["files"]["config.json"].update(file="../config.json")),
         "lacks",
     ),
+    "no encoder": (_rewrite(lambda manifest: manifest.pop("encoder")), "lacks 'encoder'"),
     "no JSON": (lambda folder: (folder / MANIFEST).write_text("{"), "is damaged"),
 }
 
 
+@pytest.fixture(scope="module")
+def once_saved(answering: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("saved")
+    answering.save(folder)
+    return folder
+
+
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_a_damaged_folder_is_refused_with_the_reason(
-    answering: Pipeline, tmp_path: Path, kind: str
+    once_saved: Path, tmp_path: Path, kind: str
 ) -> None:
     damage, said = DAMAGE[kind]
-    answering.save(tmp_path / "saved")
+    shutil.copytree(once_saved, tmp_path / "saved")
     damage(tmp_path / "saved")
     with pytest.raises(DamagedFileError, match=said):
         Pipeline.load(tmp_path / "saved")
 
 
-def test_a_configuration_that_lacks_a_key_names_it(answering: Pipeline, tmp_path: Path) -> None:
-    from kgfm.storage import read_manifest, sha256
-
+@pytest.mark.parametrize("key", ["head", "backbone", "max_tokens", "labels", "retriever"])
+def test_a_configuration_that_lacks_a_key_names_it(
+    once_saved: Path, tmp_path: Path, key: str
+) -> None:
     folder = tmp_path / "saved"
-    answering.save(folder)
+    shutil.copytree(once_saved, folder)
     manifest = read_manifest(folder, "pipeline", 1)
     path = folder / manifest["files"]["config.json"]["file"]
     config = json.loads(path.read_text())
-    del config["head"]
+    del config[key]
     path.write_text(json.dumps(config))
     manifest["files"]["config.json"] |= {"sha256": sha256(path), "bytes": path.stat().st_size}
     (folder / MANIFEST).write_text(json.dumps(manifest))
-    with pytest.raises(DamagedFileError, match="'head'"):
+    with pytest.raises(DamagedFileError, match=f"'{key}'"):
         Pipeline.load(folder)
+
+
+def test_what_saving_cleans_up_is_its_own(tmp_path: Path) -> None:
+    pipeline, folder = pipeline_for("answer"), tmp_path / "saved"
+    pipeline.graph.save(folder / "graph-of-films")
+    pipeline.save(folder)
+    pipeline.graph = pipeline.graph.shuffled(0)
+    pipeline.save(folder)
+    graphs = sorted(path.name for path in folder.glob("graph-*"))
+    assert graphs == sorted([f"graph-{pipeline.graph.fingerprint[:16]}", "graph-of-films"])
 
 
 @pytest.mark.parametrize("moment", range(0, 24, 3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -41,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, 2 for a user's mistake, 130 after Ctrl-C."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)  # before anything imports torch
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # half a surrogate pair of a text can be printed
+            stream.reconfigure(errors="backslashreplace")
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     given = [argument for argument in given if argument != "--debug"]
@@ -63,9 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(name: str, rest: Sequence[str]) -> int:
-    from kgfm.cli.commands import RUN
-
     try:
+        from kgfm.cli.commands import RUN  # takes a while too, so Ctrl-C may come here
+
         RUN[name](rest)
     except (KeyboardInterrupt, SystemExit) as stop:
         # Lightning answers Ctrl-C by sys.exit(1).

@@ -19,11 +19,12 @@ from kgfm.encoders import LiveVectors, NodeVectors
 from kgfm.explain import explain
 from kgfm.frozen import FrozenStates
 from kgfm.graph import KnowledgeGraph
+from kgfm.heads import HEADS
 from kgfm.linking import LINKERS, BaseLinker
 from kgfm.model import KGModel
 from kgfm.pipeline.live import check_linker, live_retriever, retrieve_or_nothing
 from kgfm.pipeline.predictions import answer_predictions, label_predictions
-from kgfm.registry import check_arguments, resolve
+from kgfm.registry import check_arguments, lookup, resolve
 from kgfm.retrieval import RETRIEVERS, Graph, LiveGraph, Retriever
 from kgfm.training import TrainingConfig, evaluate, fit
 from kgfm.types import Evidence, Example, Mention, Prediction, Subgraph
@@ -82,6 +83,12 @@ class Pipeline:
             retriever = live_retriever(retriever)
         elif not graph.num_entities:
             warnings.warn("The graph is empty, so texts stay alone.", UserWarning, stacklevel=2)
+        if not isinstance(task, str) and not (isinstance(task, Mapping) and "name" in task):
+            raise TypeError(
+                "task is a head's name or a mapping with 'name', such as 'answer'; "
+                f"got {type(task).__name__}."
+            )
+        lookup("head", task if isinstance(task, str) else task["name"], HEADS)
         # A live graph does what a snapshot does for the entities that it has met.
         self.graph: KnowledgeGraph = graph  # type: ignore[assignment]
         self.parts: dict[str, Any] = {
@@ -97,6 +104,8 @@ class Pipeline:
         self.retriever = resolve("retriever", retriever, RETRIEVERS, Retriever, graph=graph)  # type: ignore[type-abstract]
         self.labels = tuple(labels)
         self.multi_label = multi_label
+        if self.labels and self.task != "classify":
+            raise ValueError(f"labels are for task='classify'; the task is {self.task!r}.")
         self.max_tokens = max_tokens
         self.seed = seed
         self._vectors = vectors
@@ -283,7 +292,14 @@ class Pipeline:
         return list(self.pipe(texts))
 
     def pipe(self, texts: Iterable[Text], *, batch_size: int = 32) -> Iterator[Prediction]:
-        """Answer a stream of texts, in order, a batch at a time."""
+        """Answer a stream of texts, in order, a batch at a time.
+
+        Raises:
+            ValueError: ``batch_size`` is less than 1.
+            TypeError: Something in the stream is not a text; the message names its index.
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch_size is at least 1, got {batch_size}.")
         stream, done = iter(texts), 0
         while batch := list(islice(stream, batch_size)):
             yield from self._predict(batch, done)

@@ -8,6 +8,7 @@ content names, a README card, and beside them the graph's snapshot.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -41,6 +42,11 @@ if TYPE_CHECKING:
     from kgfm.pipeline.pipeline import Pipeline
 
 KIND, FORMAT = "pipeline", 1
+_PARTS = ("linker", "retriever", "backbone", "encoder", "fusion", "head", "text_encoder")
+_SETTINGS = ("labels", "multi_label", "max_tokens", "seed", "training", "tokenizer")
+_CONFIG = (*_PARTS, *_SETTINGS)
+"""The keys of ``config.json``."""
+_GRAPH_NAME = re.compile(r"graph-[0-9a-f]{16}")
 _TABLES: dict[str, Mapping[str, Any]] = {"linker": LINKERS, "retriever": RETRIEVERS}
 
 
@@ -102,7 +108,8 @@ def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
     # What follows is for people and for tidiness; the manifest above was the commit.
     replace_file(folder / "README.md", _card(pipeline).encode())
     for old in folder.glob("graph-*"):
-        if not old.name.startswith(str(where["name"])):
+        # Of an earlier save; a folder of the user's own that begins like it has no such name.
+        if _GRAPH_NAME.fullmatch(old.name) and old.name != where["name"]:
             shutil.rmtree(old)
 
 
@@ -128,17 +135,10 @@ def load(folder: Path, *, graph: Graph | None = None) -> Pipeline:
     from kgfm.pipeline.pipeline import Pipeline
 
     manifest = read_manifest(folder, KIND, FORMAT)
-    config: dict[str, Any] = json.loads(
-        file_path(folder, manifest, "config.json", verify=True).read_text()
+    config = _read_config(folder, manifest)
+    training, task, tokenizer, backbone_config = (
+        config.pop(name) for name in ("training", "head", "tokenizer", "backbone")
     )
-    try:
-        training, task, tokenizer, backbone_config = (
-            config.pop(name) for name in ("training", "head", "tokenizer", "backbone")
-        )
-    except KeyError as error:
-        raise DamagedFileError(
-            f"The config.json in {folder} lacks {error}; save it anew."
-        ) from None
     backbone = _load_backbone(folder, manifest, backbone_config, tokenizer)
     vectors = None
     if graph is None:
@@ -156,6 +156,17 @@ def load(folder: Path, *, graph: Graph | None = None) -> Pipeline:
     except (SafetensorError, RuntimeError) as error:
         raise DamagedFileError(f"{weights} does not fit its config.json: {error}") from None
     return pipeline
+
+
+def _read_config(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    path = file_path(folder, manifest, "config.json", verify=True)
+    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    for name in _CONFIG:
+        if name not in config:
+            raise DamagedFileError(f"The config.json in {folder} lacks {name!r}; save it anew.")
+    if "encoder" not in manifest:
+        raise DamagedFileError(f"The manifest in {folder} lacks 'encoder'; save it anew.")
+    return {name: config[name] for name in _CONFIG}
 
 
 def _load_graph(folder: Path, manifest: Mapping[str, Any]) -> KnowledgeGraph:

@@ -31,7 +31,8 @@ def as_json(value: Any) -> str:
 
 def write_json(path: str | Path, value: Any) -> None:
     """Write a value to a JSON file, whole or not at all."""
-    replace_file(Path(path), as_json(value).encode())
+    # Half a surrogate pair, of a text that was no proper one, is written as JSON's own escape.
+    replace_file(Path(path), as_json(value).encode("utf-8", "backslashreplace"))
 
 
 def _finite(value: Any) -> Any:
