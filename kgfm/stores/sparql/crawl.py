@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice, pairwise
@@ -22,8 +23,9 @@ from pathlib import Path
 from kgfm.storage import replace_file
 from kgfm.stores.literals import Literal
 from kgfm.stores.server import ServerUnavailableError
+from kgfm.stores.sparql.changes import Kept
 from kgfm.stores.sparql.endpoint import AnswerTooLargeError, Endpoint, Row
-from kgfm.stores.sparql.terms import Term, iri, iris, n_triples, string
+from kgfm.stores.sparql.terms import Term, iris, n_triples, string
 
 Progress = Callable[[int, int], None]
 Counts = dict[str, int]
@@ -45,28 +47,28 @@ class Crawl:
         folder: Pages that an earlier run left here are not asked for again.
         page: Statements, and subjects of a list, that one answer holds at most, about.
         progress: Told of (done, total) statements.
+        kept: What an earlier run read, for what has not changed.
     """
 
     def __init__(
-        self, endpoint: Endpoint, folder: Path, page: int, progress: Progress | None = None
+        self,
+        endpoint: Endpoint,
+        folder: Path,
+        page: int,
+        progress: Progress | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self._endpoint, self._folder, self._page = endpoint, folder, page
-        self._progress = progress
+        self._progress, self._kept = progress, kept
         self.done, self.total = 0, 0
+        self.pages: dict[str, list[Path]] = defaultdict(list)
+        """Pages so far, by what was asked for of a subject."""
 
     def count(self, pattern: str) -> tuple[int, int]:
         """Return the number of statements that match a pattern, and of their subjects."""
         columns = "(COUNT(*) AS ?n) (COUNT(DISTINCT ?s) AS ?m)"
         ((statements, subjects),) = self._endpoint.select(f"SELECT {columns} WHERE {{ {pattern} }}")
         return _number(statements), _number(subjects)
-
-    def state(self, modified: str) -> dict[str, str]:
-        """Return what tells one state of the graph from a later one: number, and latest change."""
-        last = f"SELECT (MAX(?d) AS ?m) WHERE {{ ?s {iri(modified)} ?d }}"
-        rows = self._endpoint.select(last)
-        latest = rows[0][0] if rows and rows[0] else None
-        number = self.count("?s ?p ?o")[0]
-        return {"statements": str(number), "modified": "" if latest is None else n_triples(latest)}
 
     def list_subjects(self, pattern: str, expected: int) -> Counts:
         """Return the subjects of a pattern, in order, with how many of its statements each has.
@@ -124,8 +126,13 @@ class Crawl:
 
     def fetch(self, counts: Mapping[str, int], narrow: str = WHOLE) -> Iterator[Path]:
         """Yield the pages that hold the statements of the subjects that were counted."""
-        for subjects in self._in_pages(counts):
-            yield from self._fetch(subjects, counts, narrow)
+        left = dict(counts)
+        if self._kept is not None:
+            path, served = self._kept.take(counts, narrow, self._folder)
+            left = {subject: number for subject, number in counts.items() if subject not in served}
+            yield self._filled(path, narrow, sum(served.values()))
+        for subjects in self._in_pages(left):
+            yield from self._fetch(subjects, left, narrow)
 
     def _in_pages(self, counts: Mapping[str, int]) -> Iterator[list[str]]:
         subjects: list[str] = []
@@ -154,10 +161,14 @@ class Crawl:
             yield from self._fetch(subjects[:middle], counts, narrow)
             yield from self._fetch(subjects[middle:], counts, narrow)
             return
-        self.done += expected
+        yield self._filled(path, narrow, expected)
+
+    def _filled(self, path: Path, narrow: str, statements: int) -> Path:
+        self.pages[narrow].append(path)
+        self.done += statements
         if self._progress is not None:
             self._progress(self.done, max(self.done, self.total))
-        yield path
+        return path
 
     def fetch_blank(self, expected: int) -> Path:
         """Return the page with every statement that has a blank node, all from one answer."""

@@ -13,6 +13,7 @@ from typing import Any
 from kgfm.graph import GraphSchema, KnowledgeGraph
 from kgfm.stores import rdf
 from kgfm.stores.server import ServerUnavailableError
+from kgfm.stores.sparql.changes import ChangeRule, Kept, write_index
 from kgfm.stores.sparql.crawl import ALL, Crawl, Progress, changed
 from kgfm.stores.sparql.endpoint import Endpoint
 from kgfm.stores.sparql.part import Part
@@ -28,6 +29,7 @@ def read(
     depth: int = 0,
     blank_nodes: bool = True,
     modified: str | None = None,
+    changed: str | None = None,
     schema: GraphSchema | None = None,
     folder: str | Path | None = None,
     page: int = 20_000,
@@ -53,10 +55,15 @@ def read(
         depth: How many steps from the chosen entities whole descriptions are read.
         blank_nodes: Whether to read statements with blank nodes, all of them in one answer.
         modified: IRI of the predicate that says when an entity was last changed, such as
-            ``http://purl.org/dc/terms/modified``; with it :func:`update` can tell that nothing was.
+            ``http://purl.org/dc/terms/modified``; with it :func:`update` can tell what was.
+        changed: In place of ``modified``, a SPARQL pattern that chooses the ``?s`` that changed at
+            or after ``?since``, such as ``"?e <urn:about> ?s ; <urn:at> ?d FILTER(?d >= ?since)"``;
+            ``?since`` is the server's clock when the last reading began. It is code too.
         schema: What predicates mean; see :class:`~kgfm.graph.GraphSchema`.
         folder: Where pages wait until all are there. A run that was cut off goes on from what it
-            left here; by default a temporary folder, which a crash loses.
+            left here; by default a temporary folder, which a crash loses. With ``modified`` or
+            ``changed`` the pages stay, and the next reading, or :func:`update`, asks for what
+            changed alone.
         page: Statements that one answer holds, about.
         progress: Told of (done, total) statements.
         options: Of :class:`~kgfm.stores.sparql.Endpoint`, such as ``auth``, ``graph``, ``timeout``.
@@ -69,6 +76,8 @@ def read(
     """
     if cls is not None and where is not None:
         raise ValueError("Give cls or where, not both; where may hold '?s a <...>' itself.")
+    if modified is not None and changed is not None:
+        raise ValueError("Give modified or changed, not both: each says what changed.")
     if depth < 0 or page < 1:
         raise ValueError(f"depth is at least 0 and page at least 1, got {depth} and {page}.")
     if depth and cls is None and where is None:
@@ -76,15 +85,19 @@ def read(
     endpoint = url if isinstance(url, Endpoint) else Endpoint(url, **options)
     pattern = where if cls is None else f"?s a {iri(cls)}"
     shape: dict[str, Any] = {"cls": cls, "where": where, "depth": depth, "blank_nodes": blank_nodes}
-    shape |= {"modified": modified, "schema": None if schema is None else asdict(schema)}
-    shape |= {"graph": list(endpoint.graph)}
+    shape |= {"modified": modified, "changed": changed}
+    shape |= {"schema": None if schema is None else asdict(schema), "graph": list(endpoint.graph)}
+    rule = None if modified is changed else ChangeRule(modified, changed)
+    if rule is not None and folder is not None:
+        shape["folder"] = str(Path(folder).absolute())
     with ExitStack() as stack:
-        kept = folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="kgfm-sparql-"))
-        pages, gone = Path(kept) / "pages", Path(kept) / ".gone"
+        place = folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="kgfm-sparql-"))
+        pages, gone, stays = (Path(place) / name for name in ("pages", ".gone", "kept"))
         shutil.rmtree(gone, ignore_errors=True)  # what a killed run had begun to remove
         pages.mkdir(parents=True, exist_ok=True)
-        crawl = Crawl(endpoint, pages, page, progress)
-        state = None if modified is None else crawl.state(modified)
+        state = None if rule is None else rule.begin(endpoint, pages)
+        kept = None if rule is None else Kept.open(stays, endpoint, rule)
+        crawl = Crawl(endpoint, pages, page, progress, kept)
         schema = schema or GraphSchema()
         if pattern is None:
             files = _whole(endpoint, crawl, blank_nodes)
@@ -95,38 +108,45 @@ def read(
             "store": "sparql",
             "endpoint": endpoint.url,
             "options": {name: value for name, value in shape.items() if value is not None},
-            "state": state,
+            "state": None if state is None else state.as_json(),
             "blank_node_ties": graph.manifest["source"].get("blank_node_ties", 0),
         }
-        pages.replace(gone)  # so that they go all at once
-        shutil.rmtree(gone)
+        if rule is None or state is None:
+            pages.replace(gone)  # so that they go all at once
+        else:
+            write_index(pages, endpoint, rule, moment=state.moment, pages=crawl.pages)
+            if stays.exists():
+                stays.replace(gone)
+            pages.replace(stays)
+        shutil.rmtree(gone, ignore_errors=True)
     return graph
 
 
 def update(old: KnowledgeGraph, source: Any = None, **options: Any) -> KnowledgeGraph:
     """Return the graph as the endpoint has it now; :func:`kgfm.stores.refresh.refresh` calls this.
 
-    A graph that was read with ``modified`` is asked two things first: whether any entity was
-    changed since, and whether the number of statements is still the same. If nothing was, the old
-    graph is the answer. Else it is read anew, for one entity's change may rename the type of a
-    million others. What is secret or belongs to the connection, such as ``auth``, is not
-    remembered, and has to be given again.
+    A graph that was read with ``modified`` or ``changed``, and with a ``folder`` that is still
+    there, is read as :func:`read` says: by what changed. So whoever changes what is said about a
+    subject must also move its date on, unless the number of its statements changes; what is gone,
+    and statements with blank nodes, are found without. Where only ``modified`` was given, two
+    questions find out whether any date or the number of statements is another, and if so it is read
+    anew. What is secret or belongs to the connection, such as ``auth``, is not remembered, and has
+    to be given again.
     """
     origin = old.manifest["source"]
-    shape = ("cls", "where", "depth", "blank_nodes", "modified", "schema")
-    kept = {name: options.pop(name) for name in (*shape, "folder", "page", "progress")
-            if name in options}  # fmt: skip
-    given = source or origin["endpoint"]
-    endpoint = given if isinstance(given, Endpoint) else Endpoint(given, **options)
+    shape = ("cls", "where", "depth", "blank_nodes", "modified", "changed", "schema")
+    given = {name: options.pop(name) for name in (*shape, "folder", "page", "progress")
+             if name in options}  # fmt: skip
+    place = source or origin["endpoint"]
+    endpoint = place if isinstance(place, Endpoint) else Endpoint(place, **options)
     before = origin["options"]
-    same = all(before.get(name) == _plain(kept.get(name)) for name in shape)
+    same = all(before.get(name) == _plain(given.get(name)) for name in shape)
     same &= [endpoint.url, list(endpoint.graph)] == [origin["endpoint"], before["graph"]]
-    if same and origin.get("state"):
-        with tempfile.TemporaryDirectory(prefix="kgfm-sparql-") as folder:
-            now = Crawl(endpoint, Path(folder), 1).state(kept["modified"])
-        if now == origin["state"]:
+    if same and given.get("folder") is None and before.get("modified"):
+        now = ChangeRule(before["modified"]).state(endpoint)
+        if now.as_json() == origin["state"]:
             return old
-    return read(endpoint, **kept)
+    return read(endpoint, **given)
 
 
 def _plain(value: Any) -> Any:
