@@ -15,7 +15,7 @@ import kgfm
 from kgfm.registry import nearest
 
 COMMANDS = {
-    "graph build": "compile RDF, tables or a public layout into a snapshot",
+    "graph build": "compile RDF, tables, a public layout or a server's graph into a snapshot",
     "graph refresh": "bring a snapshot up to date with a new dump of its source",
     "graph info": "count what a graph holds, and draw its degrees",
     "graph check": "say what in a graph will hurt linking or training, and how to mend it",

@@ -6,7 +6,6 @@ import re
 import sys
 from argparse import ArgumentError
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -60,54 +59,37 @@ def _write(path: str | None, value: object) -> None:
 # -- the graph ------------------------------------------------------------------------------------
 
 
-def _table_options(parser: ArgumentParser) -> None:
-    """Add what goes with a table of triples."""
-    parser.add_argument("--entities", type=str, nargs="+", help="Tables of key, label, alias, ...")
-    parser.add_argument("--relations", type=str, nargs="+", help="Tables of key, label.")
-    parser.add_argument(
-        "--on-error",
-        type=str | None,
-        help="raise: stop at a bad row (the default); skip: leave such rows out, and write them "
-        "beside the snapshot, as SNAPSHOT.rejects.csv.",
-    )
-
-
-def _given_tables(options: Namespace) -> dict[str, Any]:
-    """Return what was given of these options."""
-    names = ("entities", "relations", "on_error")
-    return {name: options[name] for name in names if options[name] is not None}
-
-
 def graph_build(given: Sequence[str]) -> None:
-    """Compile RDF, tables or a public layout into a snapshot that opens in milliseconds."""
-    from kgfm.stores.layouts import LAYOUTS
+    """Compile RDF, tables, a public layout or a server's graph into a snapshot.
 
-    parser = _parser("graph build", graph_build.__doc__ or "")
+    A snapshot opens in milliseconds.
+    """
+    from kgfm.cli import graphs
+
+    parser = _parser("graph build", (graph_build.__doc__ or "") + _settings_help(given))
     parser.add_argument(
         "source",
-        help="RDF (.ttl, .nt, ...) or triples (.tsv, .csv, .parquet); a folder with --layout.",
+        nargs="+",
+        help="RDF (.ttl, .nt.gz, ...), one file or several; triples (.tsv, .csv, .parquet); a "
+        "folder with --layout; bolt://... or neo4j://...; the http(s) address of a SPARQL "
+        "endpoint.",
     )
     parser.add_argument("--out", required=True, type=str, help="The snapshot's folder.")
-    _table_options(parser)
-    parser.add_argument("--columns", type=str, nargs=3, help="Head's, relation's, tail's column.")
-    parser.add_argument("--schema", type=str | None, help="JSON: how labels, ... are called.")
-    parser.add_argument("--layout", type=str | None, help=f"One of {', '.join(LAYOUTS)}.")
-    parser.add_argument(
-        "--set", type=str, nargs="+", default=[], help="Options of the layout: parts=train,valid."
-    )
+    graphs.add_build_options(parser)
+    graphs.add_common_options(parser)
     _json_option(parser, "the counts")
     options = _parse(parser, given)
-    built = verbs.build(
-        options.source,
-        options.out,
-        tables=_given_tables(options),
-        columns=options.columns,
-        schema=options.schema,
-        layout=options.layout,
-        settings=options.set,
-    )
+    built = graphs.build(options)
     say(f"{built!r} in {options.out}")
     _write(options.json, built.manifest["counts"])
+
+
+def _settings_help(given: Sequence[str]) -> str:
+    """Return what ``--set`` may name, if help is asked for."""
+    from kgfm.cli import graphs
+
+    asked = "-h" in given or "--help" in given
+    return f"\n\nWith --set, the options of {graphs.options_listed()}." if asked else ""
 
 
 def graph_refresh(given: Sequence[str]) -> None:
@@ -115,13 +97,15 @@ def graph_refresh(given: Sequence[str]) -> None:
 
     The source is read the way in which it was when the snapshot was built.
     """
-    parser = _parser("graph refresh", graph_refresh.__doc__ or "")
+    from kgfm.cli import graphs
+
+    parser = _parser("graph refresh", (graph_refresh.__doc__ or "") + _settings_help(given))
     parser.add_argument("snapshot", help="The snapshot's folder.")
-    parser.add_argument("source", nargs="?", help="The new dump; a server is remembered.")
-    _table_options(parser)
+    parser.add_argument("source", nargs="*", help="The new dump; a server is remembered.")
+    graphs.add_common_options(parser)
     _json_option(parser, "what is different")
     options = _parse(parser, given)
-    found = verbs.refresh(options.snapshot, options.source, **_given_tables(options))
+    found = graphs.refresh(options)
     say(f"{found.graph!r} in {options.snapshot}")
     say(show.counts(found.counts()))
     _write(options.json, found.counts())

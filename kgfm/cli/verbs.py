@@ -2,113 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgfm.datasets.jsonl import open_graph, read_examples
-from kgfm.graph import GraphSchema, KnowledgeGraph
+from kgfm.graph import KnowledgeGraph
 from kgfm.graph.describe import describe
 from kgfm.types import Prediction
 
 if TYPE_CHECKING:
     from kgfm.linking.findings import Finding
     from kgfm.pipeline import Pipeline
-    from kgfm.stores.refresh import Refreshed
-
-
-def build(
-    source: str | Path,
-    out: str | Path,
-    *,
-    tables: Mapping[str, Any] | None = None,
-    columns: Sequence[str] | None = None,
-    schema: str | None = None,
-    layout: str | None = None,
-    settings: Sequence[str] = (),
-) -> KnowledgeGraph:
-    """Compile a file or a folder into a snapshot; a file's suffix says what it is.
-
-    Args:
-        source: RDF (``.ttl``, ``.nt``, ...) or a table of triples (``.tsv``, ``.csv``,
-            ``.parquet``, ...); with ``layout`` a folder.
-        out: The snapshot's folder.
-        tables: With a table of triples: files of ``entities`` and of ``relations``, and what to do
-            ``on_error``, as :func:`kgfm.stores.tables.read` takes them.
-        columns: Names of the head's, the relation's and the tail's column.
-        schema: A JSON file with fields of :class:`kgfm.graph.GraphSchema`.
-        layout: A name of :data:`kgfm.stores.layouts.LAYOUTS`.
-        settings: Options of the layout as ``name=value``; a value is JSON, else a text, or several
-            with commas between.
-    """
-    from kgfm.stores import STORES, store_for
-
-    source, given = Path(source), dict(tables or {})
-    given |= {"columns": columns} if columns else {}
-    if layout is not None:
-        if given or schema:
-            raise ValueError(
-                f"--{_option({**given, 'schema': schema})} goes with a table; "
-                "a layout has tables and names of its own."
-            )
-        options = dict(map(_setting, settings))
-        return KnowledgeGraph.from_layout(layout, source, **options).save(out)
-    if settings:
-        raise ValueError(f"--set {settings[0]} goes with --layout.")
-    if not source.is_file():
-        hint = " A folder needs --layout, which says how to read it." * source.is_dir()
-        raise FileNotFoundError(f"No file {source}.{hint}")
-    store = store_for(source)
-    if given and store != "tables":
-        raise ValueError(f"--{_option(given)} goes with a table of triples; {source} is RDF.")
-    if schema is not None:
-        given["schema"] = _schema(Path(schema))
-    if given.get("on_error") == "skip":
-        given["rejects"] = f"{out}.rejects.csv"
-    read: Any = STORES[store]
-    built: KnowledgeGraph = read(source, **given)
-    return built.save(out)
-
-
-def _option(given: Mapping[str, Any]) -> str:
-    return next(name for name, value in given.items() if value).replace("_", "-")
-
-
-def _schema(path: Path) -> GraphSchema:
-    """Read a schema; an unknown field is refused with the nearest known one."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is no JSON: {error}.") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} holds a {type(content).__name__}, not the fields of a schema.")
-    try:
-        return GraphSchema.from_json(content)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path}: {error}") from None
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise ValueError(f"--set takes name=value, got {text!r}.")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value.split(",") if "," in value else value
-
-
-def refresh(snapshot: str | Path, source: str | None = None, **options: Any) -> Refreshed:
-    """Bring a snapshot up to date; see :func:`kgfm.stores.refresh.refresh`."""
-    from kgfm.stores.refresh import refresh
-
-    if source is not None and "://" not in source and not Path(source).exists():
-        raise FileNotFoundError(f"No file {source}.")
-    if options.get("on_error") == "skip":
-        options["rejects"] = f"{snapshot}.rejects.csv"
-    return refresh(snapshot, source, **options)
 
 
 def info(

@@ -63,14 +63,8 @@ def read(
         TypeError: The layout has no such option.
         FileNotFoundError: A file that the layout needs is missing.
     """
-    name = _ALSO.get(layout, layout)
-    if name not in LAYOUTS:
-        raise ValueError(
-            f"No layout {layout!r}.{nearest(layout, [*LAYOUTS, *_ALSO])} "
-            f"There are {', '.join(sorted([*LAYOUTS, *_ALSO]))}."
-        )
-    fill = LAYOUTS[name]
-    known = options_of(name)
+    fill = reader_of(layout)
+    known = options_of(layout)
     for option in options:
         if option not in known:
             raise TypeError(
@@ -84,7 +78,22 @@ def read(
     return KnowledgeGraph.from_builder(builder, found.origin(options))
 
 
+def reader_of(layout: str) -> Callable[..., None]:
+    """Return the reader of a layout, by any of its names.
+
+    Raises:
+        ValueError: There is no such layout.
+    """
+    name = _ALSO.get(layout, layout)
+    if name not in LAYOUTS:
+        raise ValueError(
+            f"No layout {layout!r}.{nearest(layout, [*LAYOUTS, *_ALSO])} "
+            f"There are {', '.join(sorted([*LAYOUTS, *_ALSO]))}."
+        )
+    return LAYOUTS[name]
+
+
 def options_of(layout: str) -> list[str]:
     """Return the names of the options that a layout takes."""
-    parameters = inspect.signature(LAYOUTS[layout]).parameters.values()
+    parameters = inspect.signature(reader_of(layout)).parameters.values()
     return [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
