@@ -1,26 +1,31 @@
-"""A build of a snapshot that is killed, or whose disk is full, leaves the old one whole."""
+"""A build or a refresh that is killed, or whose disk is full, leaves the old snapshot whole."""
 
 from __future__ import annotations
 
 import errno
 import os
-import random
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from killing import killed_at_moments
 
 from kgfm.graph import KnowledgeGraph
 
-BUILD = """
+WORK = """
 import sys
 from kgfm.graph import KnowledgeGraph
+from kgfm.stores.refresh import refresh
+road, source, out = sys.argv[1:]
+read = KnowledgeGraph.from_rdf if source.endswith(".nt") else KnowledgeGraph.from_tables
+graph = read(source) if road == "save" else None
 print("ready", flush=True)
-sys.stdin.readline()
-KnowledgeGraph.from_rdf(sys.argv[1]).save(sys.argv[2])
+if road == "refresh":
+    refresh(out, source)
+else:
+    (graph or read(source)).save(out)
 print("saved", flush=True)
 """
 FULL = """
@@ -45,47 +50,49 @@ def write_graph(path: Path, entities: int) -> Path:
     return path
 
 
-def build(path: Path, out: Path) -> subprocess.Popen[str]:
-    """Start a build that waits for a line."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", BUILD, str(path), str(out)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
+def write_table(path: Path, entities: int) -> Path:
+    rows = (f"e{i}\tnext\te{i * 7 % entities}\n" for i in range(entities))
+    path.write_text("".join(rows))
+    return path
+
+
+def seconds_after_the_first_line(command: list[str]) -> float:
+    """Run a command to its end; return how long it went on after its first line."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        started = time.monotonic()
+        assert process.stdout.readline() == "saved\n"
+        return time.monotonic() - started
 
 
 @pytest.mark.slow
-def test_a_build_killed_at_any_moment_leaves_the_old_snapshot_and_a_new_run_completes(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("road", "suffix"),
+    [("build", "nt"), ("save", "nt"), ("refresh", "nt"), ("build", "tsv"), ("refresh", "tsv")],
+)
+def test_work_killed_at_ten_moments_leaves_the_old_snapshot_or_the_new_and_a_new_run_completes(
+    tmp_path: Path, road: str, suffix: str
 ) -> None:
-    out = tmp_path / "snapshot"
-    old = KnowledgeGraph.from_rdf(write_graph(tmp_path / "old.nt", 100)).save(out).fingerprint
-    path = write_graph(tmp_path / "new.nt", 20_000)
-    new = KnowledgeGraph.from_rdf(path).fingerprint
-    process = build(path, tmp_path / "timed")
-    started = time.monotonic()
-    process.communicate("\n")
-    takes = time.monotonic() - started
-    moments = random.Random(0)
-    outcomes = []
-    for turn in range(10):
-        process = build(path, out)
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-        # Half of them late, when files are being written.
-        time.sleep(takes * moments.uniform(0.7 if turn % 2 else 0.0, 1.0))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        outcomes.append(KnowledgeGraph.open(out, verify=True).fingerprint)
-        assert outcomes[-1] in (old, new)
-    assert outcomes == sorted(outcomes, key=[old, new].index), "a new one never turns old again"
-    process = build(path, out)
-    assert process.communicate("\n")[0] == "saved\n"
+    write, read = {
+        "nt": (write_graph, KnowledgeGraph.from_rdf),
+        "tsv": (write_table, KnowledgeGraph.from_tables),
+    }[suffix]
+    out, timed = tmp_path / "snapshot", tmp_path / "timed"
+    before = read(write(tmp_path / f"old.{suffix}", 100))
+    dump = write(tmp_path / f"new.{suffix}", 20_000)
+    old, new = before.fingerprint, read(dump).fingerprint
+    before.save(out)
+    before.save(timed)
+    command = [sys.executable, "-c", WORK, road, str(dump), str(out)]
+    takes = seconds_after_the_first_line([*command[:-1], str(timed)])
+    killed = killed_at_moments(command, dict(os.environ), times=10, within=takes)
+    for _ in killed:
+        found = KnowledgeGraph.open(out, verify=True).fingerprint
+        assert found in (old, new)
+        if found == new:
+            before.save(out)
+    seconds_after_the_first_line(command)
     assert KnowledgeGraph.open(out, verify=True).fingerprint == new
 
 
