@@ -6,7 +6,7 @@ import csv
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from kgfm.graph import EntityRecord, GraphBuilder
 from kgfm.graph.build import in_chunks
@@ -72,7 +72,7 @@ def _text_rows(file: LayoutFile, notes: TableNotes) -> Iterator[tuple[int, list[
                 yield number, [*map(_unescaped, cells)] if notes.escaped else cells
 
 
-def _csv_rows(file: LayoutFile, opened: IO[str]) -> Iterator[tuple[int, list[Any]]]:
+def _csv_rows(file: LayoutFile, opened: Iterable[str]) -> Iterator[tuple[int, list[Any]]]:
     reader = csv.reader(opened)
     next(reader, None)
     while True:
