@@ -184,7 +184,7 @@ def test_controls_print_and_write_the_table(
         (["predict", "nowhere", "x"], "No pipeline in nowhere"),
         (["predict", "nowhere"], "give a text"),
         (["graph", "info", "nowhere.ttl"], "nowhere.ttl, which is missing"),
-        (["graph", "build", "films.ttl", "--out", "o", "--entities", "e.csv"], "is RDF"),
+        (["graph", "build", "films.ttl", "--out", "o", "--entities", "e.csv"], "this is rdf"),
         (["graph", "build", "films.doc", "--out", "o"], "films.doc"),
         (["evaluate", "nowhere"], "No pipeline in nowhere"),
         (["controls", "world", "--seeds", "1", "1"], "none twice"),
