@@ -23,6 +23,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kgfm.backbones import TextEncoder
 from kgfm.datasets import Dataset
 from kgfm.linking import LINKERS, BaseLinker
 from kgfm.metrics import Interval, mean_ci, paired_difference
@@ -106,9 +107,12 @@ def controls(
     out = Path(out) if out is not None else recipe.folder() / "controls"
     dataset = dataset or load_dataset(recipe)
     say(repr(dataset))
+    encode = TextEncoder(recipe.text_encoder)
+    graph = dataset.graph
+    linker = resolve("linker", recipe.linker, LINKERS, BaseLinker, graph=graph, encode=encode)  # type: ignore[type-abstract]
     shared = Shared(
         dataset,
-        resolve("linker", recipe.linker, LINKERS, BaseLinker, graph=dataset.graph),  # type: ignore[type-abstract]
+        linker,
         text_vectors(recipe, dataset.graph, say),
     )
     results: dict[str, list[dict[str, Any]]] = {row: [] for row in ROWS}

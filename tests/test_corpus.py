@@ -191,6 +191,17 @@ def test_without_ray_the_engine_says_how_to_get_it(graph, source, tmp_path, monk
         corpus.link_file(Linker(graph), source, tmp_path / "out.jsonl", engine="ray")
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_ray_links_as_processes_do(graph, source, tmp_path, monkeypatch):
+    pytest.importorskip("ray", reason='needs ray: pip install "kgfm[ray]"')
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
+    corpus.link_file(Linker(graph), source, one)
+    corpus.link_file(Linker(graph), source, two, jobs=2, engine="ray")
+    assert one.read_text() == two.read_text()
+
+
 def test_the_command_links_a_file_and_tells_how_many(graph, source, tmp_path, capsys):
     out = tmp_path / "out.jsonl"
     command = ["link", str(graph.path), "--file", str(source)]

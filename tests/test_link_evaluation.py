@@ -126,6 +126,15 @@ def test_examples_will_do_and_progress_is_told(graph):
     assert done == [1, 2]
 
 
+def test_given_gold_spans_leave_only_the_choice(graph):
+    gold = [Document("A and B", (mention(0, 1, "a"), mention(2, 5, None), mention(6, 7, "b")))]
+    found = evaluate(Linker(graph, guard=False), gold, gold_spans=True)
+    assert found.micro.f1 == found.spans.f1 == 1
+    assert found.nil.f1 == 1
+    with pytest.raises(TypeError, match="finds its spans itself"):
+        evaluate(Given(graph, ()), gold, gold_spans=True)
+
+
 def test_gold_without_mentions_is_refused(graph):
     with pytest.raises(ValueError, match="None of the 1 texts has a gold mention"):
         evaluate(Linker(graph), [Document(TEXT)])
@@ -164,6 +173,19 @@ def test_the_command_prints_tables_and_writes_json(films, tmp_path, capsys):
     assert figures["micro"] == {"precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3)}
     assert figures["false"]["should be NIL"] == 1
     assert figures["nil"]["precision"] is None
+
+
+def test_the_command_takes_a_ranked_linker_and_gold_spans(films, tmp_path, capsys):
+    (tmp_path / "gold.jsonl").write_text(
+        '{"text": "He saw Heat by Mann.", "mentions": ['
+        '{"start": 7, "end": 11, "entity": "film/Heat"}, '
+        '{"start": 15, "end": 19, "entity": "person/Mann"}]}\n'
+    )
+    command = ["link", str(films / "graph"), "--evaluate", str(tmp_path / "gold.jsonl")]
+    assert main([*command, "--fuzzy", "--ranked", "--gold-spans"]) == 0
+    assert "links, micro 1.0000 1.0000 1.0000" in " ".join(capsys.readouterr().out.split())
+    assert main(["link", str(films / "graph"), "Heat", "--gold-spans"]) == 2
+    assert "--evaluate" in capsys.readouterr().err
 
 
 def test_the_command_reads_its_own_output_as_gold(films, tmp_path, capsys):

@@ -23,6 +23,7 @@ from kgfm.linking import BaseLinker, Linker
 from kgfm.linking.choose import best_apart
 from kgfm.linking.spacy_component import FILE, SpacyLinker, make_linker
 from kgfm.storage import DamagedFileError
+from kgfm.types import Example as Gold
 from kgfm.types import Mention
 
 ROOT = Path(__file__).parents[1]
@@ -224,6 +225,27 @@ def test_a_saved_pipeline_whose_graph_moved_or_changed_says_so(folder, tmp_path)
     KnowledgeGraph.from_records(ENTITIES[:1], []).save(tmp_path / "new")
     with pytest.warns(UserWarning, match="not as it was"):
         spacy.load(tmp_path / "nlp", config=moved)
+
+
+def test_a_ranked_linker_with_its_weights_comes_back_from_disk(folder, tmp_path):
+    examples = [
+        Gold("Heat ran.", None, (Mention(0, 4, "Heat", "film/Heat"),)),
+        Gold("No Mann.", None, ()),
+    ]
+    fitted = Linker(KnowledgeGraph.open(folder), keep_nil=True).fit(examples)
+    nlp = spacy.blank("en")
+    nlp.add_pipe(
+        "kgfm_linker", config={"graph": str(folder), "linker": {"name": "names", **fitted.config()}}
+    )
+    found = [(m.start, m.entity, m.score) for m in fitted(TEXT)]
+    for pipeline in (nlp, saved_and_loaded(nlp, tmp_path)):
+        attrs = pipeline(TEXT).spans["kgfm"].attrs["mentions"]
+        assert [(start, key, score) for start, _, key, score in attrs] == found
+
+
+def saved_and_loaded(nlp, folder):
+    nlp.to_disk(folder / "nlp")
+    return spacy.load(folder / "nlp")
 
 
 def test_a_linker_over_a_graph_in_memory_names_its_folder_later(folder, tmp_path):

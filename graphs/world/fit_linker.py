@@ -32,7 +32,7 @@ from kgfm.types import Example, Mention
 SEED = 0
 OUT = Path(__file__).parents[2] / "kgfm/linking/weights.json"
 REPORTS, HELD_OUT, QUESTIONS = 1200, 300, 300
-MISSING = 0.4
+MISSING, NEAR = 0.4, 0.4
 
 
 def _words(text: str) -> list[str]:
@@ -280,7 +280,7 @@ class Writer:
             else:
                 other = chance.choice([*SENTENCES])
                 near = world.near[topic][other]
-                about = chance.choice(near) if near and chance.random() < 0.7 else world.any(other)
+                about = chance.choice(near) if near and chance.random() < NEAR else world.any(other)
                 self._sentence(chance.choice(SENTENCES[other]), about)
         text, mentions = self._text.strip(), self._mentions
         if chance.random() < 0.08:
@@ -323,7 +323,7 @@ class Writer:
 
     def _other(self, kind: str, about: str, used: set[str]) -> str:
         near = [key for key in self.world.near[about][kind] if key not in used]
-        if near and self.chance.random() < 0.75:
+        if near and self.chance.random() < NEAR:
             return self.chance.choice(near)
         return self.world.any(kind)
 

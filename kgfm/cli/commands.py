@@ -167,21 +167,51 @@ def link(given: Sequence[str]) -> None:
         type=str | None,
         help="Attribute that has gold's names of entities, if not the key.",
     )
+    parser.add_argument(
+        "--gold-spans", action="store_true", help="Link gold's spans only; with --evaluate."
+    )
+    parser.add_argument(
+        "--fuzzy", action="store_true", help="Partial names, typos and acronyms too."
+    )
+    parser.add_argument(
+        "--ranked", action="store_true", help="Weigh the candidates of a text together; NIL."
+    )
+    parser.add_argument(
+        "--context", action="store_true", help="Also by a text encoder; implies --ranked."
+    )
+    parser.add_argument("--weights", type=str | None, help="Of linker.fit; implies --ranked.")
     parser.add_argument("--cache", type=str, default="cache", help="Keeps what is compiled.")
     _json_option(parser)
     options = _parse(parser, given)
+    linker = {
+        name: getattr(options, name)
+        for name in ("fuzzy", "ranked", "context", "weights")
+        if getattr(options, name)
+    }
+    if linker.get("context"):
+        _silence()
     if options.evaluate is not None:
         if options.texts or options.file or options.out:
             raise ValueError("--evaluate has the texts; leave out texts, --file and --out.")
         found = linking.evaluate(
-            options.graph, options.evaluate, options.format, ids=options.ids, cache=options.cache
+            options.graph,
+            options.evaluate,
+            options.format,
+            ids=options.ids,
+            gold_spans=options.gold_spans,
+            linker=linker,
+            cache=options.cache,
         )
         say(show.evaluation(found))
         _write(options.json, found.record())
+    elif options.gold_spans:
+        raise ValueError("--gold-spans goes with --evaluate.")
     elif options.json is not None:
         raise ValueError("--json goes with --evaluate; --out writes the mentions.")
     elif options.out is None:
-        linking.print_mentions(options.graph, options.texts, options.file, cache=options.cache)
+        linking.print_mentions(
+            options.graph, options.texts, options.file, linker=linker, cache=options.cache
+        )
     elif options.file is None:
         raise ValueError("--out goes with --file.")
     else:
@@ -191,6 +221,7 @@ def link(given: Sequence[str]) -> None:
             options.out,
             jobs=options.jobs,
             engine=options.engine,
+            linker=linker,
             cache=options.cache,
         )
 

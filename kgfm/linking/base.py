@@ -34,6 +34,15 @@ class BaseLinker(ABC):
             raise TypeError(f"A text is a str, got {type(text).__name__}; link() takes several.")
         return list(self.link([text])[0])
 
+    def link_spans(self, text: str, spans: Sequence[tuple[int, int]]) -> list[Mention]:
+        """Link given spans (start, end) of a text: a mention for each, in their order, NIL too.
+
+        Raises:
+            ValueError: A span does not lie within the text.
+            TypeError: This linker finds its spans itself.
+        """
+        raise TypeError(f"{type(self).__name__} finds its spans itself; it takes no given ones.")
+
     def pipe(self, texts: Iterable[str], batch_size: int = 64) -> Iterator[tuple[Mention, ...]]:
         """Link a stream of texts, reading ``batch_size`` of them at a time."""
         if batch_size < 1:

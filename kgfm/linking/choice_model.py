@@ -89,6 +89,8 @@ def log_loss(
     temperature: float = 1.0,
 ) -> float:
     """Return the mean of ``-log p(target)``; a target is the place of a candidate, -1 is NIL."""
+    if not len(target):
+        return 0.0
     candidates, nil = probabilities(found, indptr, temperature=temperature)
     padded = np.append(candidates, 1.0)
     return float(-np.log(np.maximum(np.where(target < 0, nil, padded[target]), 1e-300)).mean())

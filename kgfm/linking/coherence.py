@@ -3,7 +3,8 @@
 Each different mention of a text sends one unit out from its candidates, divided as is likely
 without this figure, and personalised PageRank says where it comes to (as Pershina et al., 2015,
 "Personalized PageRank for named entity disambiguation", but one walk for each mention). A
-candidate's coherence is what comes to it from mentions that are spelled otherwise.
+candidate's coherence is what comes to it from mentions that are spelled otherwise and may not mean
+the candidate itself.
 
 PageRank is the forward push of Andersen, Chung and Lang (2006, sec. 3), whose work is bounded by
 ``1 / (restart * tolerance)`` steps along edges whatever the size of the graph.
@@ -39,8 +40,8 @@ def coherence(
     Args:
         graph: Where they walk.
         windows: The groups of window ``w`` are ``windows[w]:windows[w + 1]``.
-        groups: The candidates of group ``g`` are ``groups[g]:groups[g + 1]``; none speaks for its
-            own group.
+        groups: The candidates of group ``g`` are ``groups[g]:groups[g + 1]``; a group does not
+            speak for its own.
         rows: Entity of each candidate, none twice in a group.
         mass: How likely each candidate is.
     """
@@ -107,7 +108,8 @@ def _walks(indptr, neighbours, groups, rows, mass, scratch, found):
                     queue = _with(queue, waiting, other)
                     waiting += 1
         for place in range(groups[group], groups[group + 1]):
-            found[place] = -rank[rows[place]] - RESTART * rest[rows[place]]
+            rank[rows[place]] = 0.0  # what stays is no one else's word
+            rest[rows[place]] = 0.0
         for number in range(count):
             row = touched[number]
             came = rank[row] + RESTART * rest[row]
@@ -119,7 +121,7 @@ def _walks(indptr, neighbours, groups, rows, mass, scratch, found):
                     num_everything += 1
                 total[row] += came
     for place in range(groups[0], groups[-1]):
-        found[place] = max(0.0, found[place] + total[rows[place]])
+        found[place] = total[rows[place]]
     for number in range(num_everything):
         total[everything[number]] = 0.0
 

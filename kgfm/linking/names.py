@@ -196,6 +196,9 @@ class Linker(BaseLinker):
     def link_spans(self, text: str, spans: Sequence[Span]) -> list[Mention]:
         """Link given spans of a text: a mention for each, in their order, NIL ones too.
 
+        Whether something is linked at all has a threshold of its own here, since somebody says that
+        each span means something.
+
         Raises:
             ValueError: A span does not lie within the text.
         """
@@ -209,7 +212,9 @@ class Linker(BaseLinker):
         weights = self.weights or shipped_weights()
         found = self.ranking.rank([text], places, weights, given=True)
         least = self._kind(weights).given_threshold if self.min_score is None else self.min_score
-        return mentions_of([text], found, self.graph, threshold=least, overlapping=True)[0]
+        return mentions_of(
+            [text], found, self.graph, threshold=least, overlapping=True, keep_nil=True
+        )[0]
 
     def fit(
         self,
@@ -253,12 +258,14 @@ class Linker(BaseLinker):
         weights = self.weights or shipped_weights()
         found = self.ranking.rank(texts, self._places(texts), weights)
         least = self._kind(weights).threshold if self.min_score is None else self.min_score
-        mentions = mentions_of(
-            texts, found, self.graph, threshold=least, overlapping=self.overlapping
+        return mentions_of(
+            texts,
+            found,
+            self.graph,
+            threshold=least,
+            overlapping=self.overlapping,
+            keep_nil=self.keep_nil,
         )
-        if self.keep_nil:
-            return mentions
-        return [[one for one in own if one.entity is not None] for own in mentions]
 
     def _alike(self, text: str, spans: Sequence[Span]) -> list[Mention]:
         """Link given spans without weights."""

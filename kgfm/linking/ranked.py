@@ -79,8 +79,9 @@ def mentions_of(
     *,
     threshold: float,
     overlapping: bool,
+    keep_nil: bool,
 ) -> list[list[Mention]]:
-    """Return linked mentions of each text, then those that are NIL.
+    """Return the mentions of each text, with those that are NIL if they are kept.
 
     Of linked mentions that overlap, those stay whose probabilities sum to the most, unless
     ``overlapping`` ones are wanted too. The score of NIL is the probability of NIL and of all that
@@ -94,6 +95,8 @@ def mentions_of(
     mentions: list[list[Mention]] = [[] for _ in texts]
     keys, bounds = graph.keys, ranked.indptr.tolist()
     for span, (text, start, end, _) in enumerate(ranked.places.rows()):
+        if not (linked[span] or keep_nil):
+            continue
         part = slice(bounds[span], bounds[span + 1])
         likely, rows = ranked.probabilities[part], ranked.rows[part]
         order = np.argsort(-likely, kind="stable")[:MOST_LISTED].tolist()

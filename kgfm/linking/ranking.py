@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -156,41 +156,45 @@ class Ranking:
         return count
 
     def _candidates(self, texts: Sequence[str], places: Places) -> Candidates:
-        """Return the candidates of each span; spans with the same words are looked up once."""
-        words = [texts[text][start:end] for text, start, end, _ in places.rows()]
-        distinct = list(dict.fromkeys(words))
-        if self.index is not None:
-            found = self.index(distinct)
-        else:
-            name_of = dict(zip(words, places.names.tolist(), strict=True))
-            found = self._bearing(distinct, [name_of[word] for word in distinct])
-        number = {word: place for place, word in enumerate(distinct)}
-        take = np.array([number[word] for word in words], np.int64)
-        counts = np.diff(found.indptr)[take]
-        indptr = np.append(0, np.cumsum(counts))
-        shift = np.repeat(found.indptr[take] - indptr[:-1], counts)
-        kept = shift + np.arange(indptr[-1])
-        columns = (found.rows, found.names, found.features, found.scores)
-        return Candidates(indptr, *(column[kept] for column in columns))
+        """Return the candidates of each span; spans with the same words are looked up once.
 
-    def _bearing(self, words: Sequence[str], names: Sequence[int]) -> Candidates:
+        What is a name of two words or more means those who bear it; other spans also those whose
+        names are alike.
+        """
+        words = [texts[text][start:end] for text, start, end, _ in places.rows()]
+        name_of = dict(zip(words, places.names.tolist(), strict=True))
+        number = {word: place for place, word in enumerate(name_of)}
+        owner = np.array([number[word] for word in words], np.int64)
+        if self.index is None:
+            return _taken([self._bearing(name_of)], owner)
+        whole = [word for word, name in name_of.items() if name and len(word.split()) > 1]
+        others = [word for word in name_of if word not in set(whole)]
+        found = [self._bearing({word: name_of[word] for word in whole}), self.index(others)]
+        place = np.empty(len(number), np.int64)
+        place[[number[word] for word in (*whole, *others)]] = np.arange(len(number))
+        return _taken(found, place[owner])
+
+    def _bearing(self, name_of: Mapping[str, int]) -> Candidates:
         """Return those who bear the very names, with the features of a whole name."""
-        rows, bearing, same = [np.empty(0, np.int64)], [np.empty(0, np.int64)], []
-        counts = []
-        for word, name in zip(words, names, strict=True):
-            own = self.dictionary.rows(name)[:MAX_CANDIDATES] if name else rows[0]
-            spelled = spelling(word, 0, len(word))
-            same.append(np.isin(own, self.dictionary.bearers(name, spelled)) if name else own > 0)
-            rows.append(own)
-            bearing.append(np.full(len(own), name, np.int64))
-            counts.append(len(own))
-        found = np.concatenate(rows)
-        features = np.ones((len(found), len(candidates.FEATURES)), np.float32)
-        features[:, 1] = np.concatenate([np.empty(0, bool), *same])
+        names = np.fromiter(name_of.values(), np.int64, len(name_of))
+        counts = np.minimum(self._bearers[names], MAX_CANDIDATES)
+        indptr = np.append(0, np.cumsum(counts))
+        first = self.dictionary.arrays["row_indptr"][names]
+        shift = np.repeat(first - indptr[:-1], counts)
+        rows = self.dictionary.arrays["rows"][shift + np.arange(indptr[-1])].astype(np.int64)
+        features = np.ones((len(rows), len(candidates.FEATURES)), np.float32)
         features[:, 5] = 0
+        bounds, sizes = indptr.tolist(), counts.tolist()
+        for place, (word, name) in enumerate(name_of.items()):
+            part = slice(bounds[place], bounds[place + 1])
+            spelled = spelling(word, 0, len(word))
+            if sizes[place] == 1:
+                features[part, 1] = spelled in self.dictionary.spellings(name)
+            elif name:
+                bearers = self.dictionary.bearers(name, spelled)
+                features[part, 1] = np.isin(rows[part], bearers)
         scores = np.where(features[:, 1] > 0, 1, 0.95).astype(np.float32)
-        indptr = np.append(0, np.cumsum(np.array(counts, np.int64)))
-        return Candidates(indptr, found, np.concatenate(bearing), features, scores)
+        return Candidates(indptr, rows, np.repeat(names, counts), features, scores)
 
     # -- what the text says ---------------------------------------------------------------------
 
@@ -244,3 +248,16 @@ class Ranking:
         hit = known[order][place] == keys
         result: np.ndarray = np.where(hit, came[order][place], 0.0)
         return result
+
+
+def _taken(found: Sequence[Candidates], rows: Int64[np.ndarray, "span"]) -> Candidates:
+    """Return the candidates of some mentions, counted through all of ``found``."""
+    columns = [
+        np.concatenate([getattr(one, name) for one in found])
+        for name in ("rows", "names", "features", "scores")
+    ]
+    counts = np.concatenate([np.diff(one.indptr) for one in found])
+    first = np.cumsum(counts) - counts
+    indptr = np.append(0, np.cumsum(counts[rows]))
+    kept = np.repeat(first[rows] - indptr[:-1], counts[rows]) + np.arange(indptr[-1])
+    return Candidates(indptr, *(column[kept] for column in columns))

@@ -105,7 +105,12 @@ class SpacyLinker(Pipe):
                 f"The component {self.name!r} has no graph: "
                 'nlp.add_pipe("kgfm_linker", config={"graph": FOLDER}).'
             )
-        return resolve("linker", self._linker, LINKERS, BaseLinker, graph=self._graph)  # type: ignore[type-abstract]
+        surroundings: dict[str, Any] = {"graph": self._graph}
+        if isinstance(self._linker, Mapping) and self._linker.get("context"):
+            from kgfm.backbones import TextEncoder
+
+            surroundings["encode"] = TextEncoder()
+        return resolve("linker", self._linker, LINKERS, BaseLinker, **surroundings)  # type: ignore[type-abstract]
 
     def __call__(self, doc: Doc) -> Doc:
         """Link one document, in place."""

@@ -100,7 +100,8 @@ class Pipeline:
             "head": task,
             "text_encoder": text_encoder,
         }
-        self.linker = resolve("linker", linker, LINKERS, BaseLinker, graph=graph)  # type: ignore[type-abstract]
+        encode = TextEncoder(text_encoder)  # loads nothing before a linker with context asks
+        self.linker = resolve("linker", linker, LINKERS, BaseLinker, graph=graph, encode=encode)  # type: ignore[type-abstract]
         self.retriever = resolve("retriever", retriever, RETRIEVERS, Retriever, graph=graph)  # type: ignore[type-abstract]
         self.labels = tuple(labels)
         self.multi_label = multi_label

@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 import kgfm
-from kgfm.backbones import Backbone
+from kgfm.backbones import Backbone, TextEncoder
 from kgfm.encoders import NodeVectors
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking import LINKERS, BaseLinker
@@ -147,7 +147,10 @@ def load(folder: Path, *, graph: Graph | None = None) -> Pipeline:
             vectors = NodeVectors.read(folder, manifest, verify=True)
     if isinstance(graph, LiveGraph):  # its server lists no names
         names = _load_graph(folder, manifest)
-        config["linker"] = resolve("linker", config["linker"], LINKERS, BaseLinker, graph=names)
+        encode = TextEncoder(config["text_encoder"])
+        config["linker"] = resolve(
+            "linker", config["linker"], LINKERS, BaseLinker, graph=names, encode=encode
+        )
     pipeline = Pipeline(graph, **config, task=task, backbone=backbone, vectors=vectors)
     pipeline.training = training
     weights = file_path(folder, manifest, "model.safetensors", verify=True)
