@@ -12,7 +12,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedWriter
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,8 @@ def write_folder(
 ) -> dict[str, Any]:
     """Write a folder so that a crash at any moment leaves the old one whole.
 
+    Of several processes that write the same folder one does so at a time.
+
     Args:
         folder: Where; made if missing.
         files: By name such as ``tails.npy``: what writes that file to the path it is given.
@@ -79,6 +81,33 @@ def write_folder(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        return _write_folder(folder, files, manifest)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process writes this folder: each would remove what the other keeps.
+
+    A process that dies loses the lock. Where the file system has no locks it goes without.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _write_folder(
+    folder: Path, files: Mapping[str, Callable[[Path], None]], manifest: Mapping[str, Any]
+) -> dict[str, Any]:
     written: dict[str, dict[str, Any]] = {}
     for name, write in files.items():
         descriptor, path = tempfile.mkstemp(dir=folder, prefix=".tmp-", suffix=Path(name).suffix)
@@ -127,7 +156,26 @@ def read_manifest(folder: str | Path, kind: str, format: int) -> dict[str, Any]:
         DamagedFileError: The manifest cannot be read, is of another kind or of a newer format, or
             a file that it names is missing or has another size.
     """
-    folder = Path(folder)
+    path = Path(folder) / MANIFEST
+    before = _mark(path)
+    try:
+        return _read_manifest(Path(folder), kind, format)
+    except DamagedFileError:
+        if _mark(path) == before:
+            raise
+    return read_manifest(folder, kind, format)  # another process replaced it meanwhile
+
+
+def _mark(path: Path) -> tuple[int, int]:
+    """Return what tells a file from the one that takes its place; zeros where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_ino, found.st_mtime_ns
+
+
+def _read_manifest(folder: Path, kind: str, format: int) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.exists():
         raise FileNotFoundError(f"No {kind} in {folder}: it has no {MANIFEST}.")

@@ -96,6 +96,32 @@ def test_work_killed_at_ten_moments_leaves_the_old_snapshot_or_the_new_and_a_new
     assert KnowledgeGraph.open(out, verify=True).fingerprint == new
 
 
+SAVE_OFTEN = """
+import sys
+from kgfm.graph import KnowledgeGraph
+graphs = [KnowledgeGraph.from_tables(path) for path in sys.argv[2:]]
+for _ in range(8):
+    for graph in graphs:
+        graph.save(sys.argv[1])
+"""
+
+
+def test_several_processes_may_save_into_one_folder(tmp_path: Path) -> None:
+    paths = [str(write_table(tmp_path / f"{size}.tsv", size)) for size in (3, 4, 5)]
+    graphs = [KnowledgeGraph.from_tables(path) for path in paths]
+    out = tmp_path / "snapshot"
+    running = [
+        subprocess.Popen([sys.executable, "-c", SAVE_OFTEN, str(out), *given])
+        for given in (paths, paths[::-1], paths[:2])
+    ]
+    assert [process.wait() for process in running] == [0, 0, 0]
+    found = KnowledgeGraph.open(out, verify=True)
+    assert found.fingerprint in {graph.fingerprint for graph in graphs}
+    assert (
+        len(list(out.iterdir())) == len({e["file"] for e in found.manifest["files"].values()}) + 1
+    )
+
+
 def test_a_full_disk_while_saving_is_an_error_and_the_old_snapshot_stays(tmp_path: Path) -> None:
     out = tmp_path / "snapshot"
     old = KnowledgeGraph.from_rdf(write_graph(tmp_path / "old.nt", 50)).save(out).fingerprint
