@@ -83,6 +83,18 @@ def test_a_file_without_a_telling_name_is_read_as_what_it_is_said_to_be(here: Pa
     assert len(KnowledgeGraph.open(here / "kg")) == 2
 
 
+@pytest.mark.filterwarnings("default:.*holds nothing")
+@pytest.mark.parametrize("name", ["empty.ttl", "empty.tsv", "empty.nt.gz"])
+def test_an_empty_source_is_an_empty_graph_with_a_warning(
+    here: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (here / name).write_bytes(gzip.compress(b"") if name.endswith(".gz") else b"")
+    assert build(name, "--out", "kg") == 0
+    assert f"warning: {name} holds nothing: the graph is empty" in capsys.readouterr().err
+    assert main(["graph", "check", "kg"]) == 1
+    assert "no entities" in capsys.readouterr().out
+
+
 def test_a_wrong_option_is_one_line_that_says_what_would_do(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -412,6 +412,25 @@ def test_a_packed_file_that_grows_without_end_is_refused(
         KnowledgeGraph.from_layout("fb15k", tmp_path)
 
 
+def test_links_in_an_archive_lead_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "outside.txt").write_text("a\tr\tb\n")
+    folder = tmp_path / "set"
+    folder.mkdir()
+    with tarfile.open(folder / "set.tar.gz", "w:gz") as archive:
+        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE):
+            link = tarfile.TarInfo("train.txt")
+            link.type, link.linkname = kind, "../outside.txt"
+            archive.addfile(link)
+    with pytest.raises((FileNotFoundError, ValueError), match=r"train\.txt"):
+        KnowledgeGraph.from_layout("fb15k", folder)
+    with tarfile.open(folder / "set.tar.gz", "w:gz") as archive:
+        packed = tarfile.TarInfo("../../train.txt")
+        packed.size = 6
+        archive.addfile(packed, io.BytesIO(b"a\tr\tb\n"))
+    assert KnowledgeGraph.from_layout("fb15k", folder).num_triples == 1
+    assert not (tmp_path.parent / "train.txt").exists()
+
+
 # -- the door -------------------------------------------------------------------------------------
 
 

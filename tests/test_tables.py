@@ -242,6 +242,10 @@ def test_damaged_files_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.M
             KnowledgeGraph.from_tables(path)
         with pytest.raises(FileNotFoundError):
             KnowledgeGraph.from_tables(tmp_path / f"no {name}")
+    monkeypatch.setattr("kgfm.stores.rdf_sources.FREE_SIZE", 1 << 16)
+    (tmp_path / "bomb.tsv.gz").write_bytes(gzip.compress(b"a\tr\tb\n" * (1 << 20)))
+    with pytest.raises(ValueError, match=r"bomb\.tsv\.gz is refused: unpacked it has more than"):
+        KnowledgeGraph.from_tables(tmp_path / "bomb.tsv.gz")
     monkeypatch.setattr("kgfm.stores.text_files._LONGEST", 100)
     monkeypatch.setattr("kgfm.stores.text_files._BLOCK", 64)
     (tmp_path / "long.tsv").write_text("x" * 1000)

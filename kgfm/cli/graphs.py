@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -84,13 +85,14 @@ def build(options: Namespace) -> KnowledgeGraph:
     known |= _flags(options, road)
     if options.on_error == "skip":
         known["rejects"] = f"{options.out}.rejects.csv"
-    if road == "layout":
-        return KnowledgeGraph.from_layout(layout, given[0], **known).save(options.out)
     if road in ("rdf", "tables"):
         for source in given:
             sources.check_exists(source)
     read: Any = getattr(KnowledgeGraph, f"from_{road}")
-    built: KnowledgeGraph = read(given if len(given) > 1 else given[0], **known)
+    named = (layout,) if road == "layout" else ()
+    built: KnowledgeGraph = read(*named, given if len(given) > 1 else given[0], **known)
+    if not len(built):
+        warnings.warn(f"{given[0]} holds nothing: the graph is empty.", UserWarning, stacklevel=2)
     return built.save(options.out)
 
 
