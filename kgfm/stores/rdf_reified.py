@@ -72,10 +72,13 @@ class Reified:
         """Return by the code of a node what the predicate leads to; -1 for nothing or several."""
         given = self._given
         rows = np.flatnonzero((given.predicates == given.code(predicate)) & (given.kind < 0))
-        pairs = np.unique(np.stack([given.subjects[rows], given.objects[rows]]), axis=1)
-        nodes, first, count = np.unique(pairs[0], return_index=True, return_counts=True)
-        found = np.full(len(given.terms), -1, np.int64)
-        found[nodes] = np.where(count == 1, pairs[1][first], -1)
+        size = len(given.terms)
+        subjects, ends = np.divmod(
+            np.unique(given.subjects[rows] * size + given.objects[rows]), size
+        )
+        nodes, first, count = np.unique(subjects, return_index=True, return_counts=True)
+        found = np.full(size, -1, np.int64)
+        found[nodes] = np.where(count == 1, ends[first], -1)
         return found
 
     def columns(self, literals: Codes, name: Callable[[str], str]) -> dict[str, list[Any]]:
