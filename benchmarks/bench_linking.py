@@ -14,11 +14,14 @@ import ast
 import csv
 import json
 import os
+import platform
 import random
 import re
 import resource
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -513,22 +516,51 @@ def companies(given: argparse.Namespace) -> Figures:
 
 
 def latency(given: argparse.Namespace) -> Figures:
-    """Milliseconds for one text of 200 tokens at 100k entities, without context."""
+    """Milliseconds for one text of 200 tokens at 100k entities, and the memory that it takes."""
+    import torch
+
+    from kgfm.backbones import TextEncoder
+
+    torch.set_num_threads(1)
     base = plots(given.data)
     names = drawn_names(film_names(given.data), base, 100_000)
     graph = graph_of({f"e{row:08}": [name] for row, name in enumerate(names)})
     words = " ".join(base[:100]).split()
     texts = [" ".join(words[at : at + 200]) for at in range(0, 2000, 200)]
+    arrays = build_arrays(graph)
+    encode = TextEncoder(max_tokens=512)
+    kinds: dict[str, dict[str, Any]] = {
+        "names": {},
+        "ranked": {"ranked": True, "coherence": False},
+        "ranked, coherence": {"ranked": True},
+        "ranked, coherence, fuzzy": {"ranked": True, "fuzzy": True},
+        "ranked, coherence, context": {"context": True, "encode": encode},
+    }
     figures: Figures = {}
-    for compiled in (False, True):
-        linker = Linker(graph)
-        linker.names = NameDictionary(graph, build_arrays(graph), compiled=compiled)
-        for text in texts:
-            linker(text)
-        best = [seconds(partial(linker, text), 5) for text in texts]
-        kind = "compiled" if compiled else "numpy"
-        figures[f"{kind} ms"] = 1e3 * float(np.median(best))
-    figures["mentions a text"] = float(np.mean([len(linker(text)) for text in texts]))
+    for kind, options in kinds.items():
+        for compiled in (False, True) if kind == "names" else (True,):
+            linker = Linker(graph, **options)
+            linker.names = NameDictionary(graph, arrays, compiled=compiled)
+            if "fuzzy" in options:
+                linker.candidates = CandidateIndex(linker.names, compiled=True)
+            for text in texts:
+                linker(text)
+            best = [seconds(partial(linker, text), 5) for text in texts]
+            named = kind if compiled else f"{kind}, numpy"
+            figures[f"{named} ms"] = 1e3 * float(np.median(best))
+    spans = linker.ranking.choices([texts[0]], linker._places([texts[0]]))[0]
+    figures["mentions weighed in a text"] = len(spans)
+    passes = [seconds(partial(encode, [text]), 5) for text in texts]
+    figures["encoder's forward pass of the text ms"] = 1e3 * float(np.median(passes))
+    figures["ranked, coherence, context / forward pass"] = (
+        figures["ranked, coherence, context ms"] / figures["encoder's forward pass of the text ms"]
+    )
+    figures["dictionary MB"] = linker.names.num_bytes / 1e6
+    figures["ranking MB"] = sum(one.nbytes for one in linker.ranking.arrays.values()) / 1e6
+    figures["entity vectors MB"] = 2 * len(graph) * encode(["a"]).shape[1] / 1e6
+    figures["candidate index MB"] = (
+        sum(one.nbytes for one in CandidateIndex(linker.names).arrays.values()) / 1e6
+    )
     return figures
 
 
@@ -545,6 +577,26 @@ ALONE = {"memory"}
 """Cases that count the memory of the process, and so run only when they are named."""
 
 
+def without_places(options: Sequence[str]) -> list[str]:
+    """Return the options but for those that say where files are."""
+    places = ("--json", "--cache", "--data")
+    return [
+        option
+        for before, option in zip(["", *options], options, strict=False)
+        if option not in places and before not in places
+    ]
+
+
+def machine() -> str:
+    """Say what the figures were measured on, and how busy it was."""
+    model = platform.processor() or platform.machine()
+    with suppress(OSError):
+        names = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+        model = names[0] if names else model
+    load = f", load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    return f"{os.cpu_count()} cores of {model}, Python {platform.python_version()}{load}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=os.environ.get("KGFM_DATA"))
@@ -555,15 +607,23 @@ def main() -> None:
     parser.add_argument("--phrases", type=int, help="names for PhraseMatcher, if not all")
     parser.add_argument("--fuzzy-aliases", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--cache", type=Path, help="keeps compiled graphs and vectors")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument(
+        "--json", type=Path, help="write the figures to this file too, beside those of other cases"
+    )
     given = parser.parse_args()
     if given.data is None:
         raise SystemExit("Name the folder of the data sets: --data FOLDER, or KGFM_DATA=FOLDER.")
     given.data = Path(given.data)
-    figures = {}
+    kept = given.json and given.json.is_file()
+    figures = json.loads(given.json.read_text(encoding="utf-8")) if kept else {}
     for case in given.only or [name for name in CASES if name not in ALONE]:
         print(f"== {case}: {CASES[case].__doc__}")
         figures[case] = CASES[case](given)
+        options = [o for o in sys.argv[1:] if o not in ("--only", *CASES)]
+        figures[case]["command"] = " ".join(
+            ["python benchmarks/bench_linking.py --only", case, *without_places(options)]
+        )
+        figures[case]["machine"] = machine()
         for name, value in figures[case].items():
             print(f"{name:45} {value:,.3f}" if isinstance(value, float) else f"{name:45} {value}")
         if given.json:

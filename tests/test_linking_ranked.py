@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
-from itertools import chain, pairwise
+from itertools import chain, pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -217,12 +217,11 @@ def test_weights_come_back_from_a_file_and_a_damaged_one_is_refused(tmp_path: Pa
 
 
 def test_shipped_weights_are_there_for_every_kind_and_feature() -> None:
-    for is_coherent in (False, True):
-        for has_context in (False, True):
-            weights = shipped_weights().of(coherence=is_coherent, context=has_context)
-            assert weights.candidate.keys() == set(CANDIDATE)
-            assert weights.span.keys() == set(SPAN)
-            assert 0 < weights.threshold < 1
+    for is_coherent, has_context, is_given in product((False, True), repeat=3):
+        weights = shipped_weights().of(coherence=is_coherent, context=has_context, given=is_given)
+        assert weights.candidate.keys() == set(CANDIDATE)
+        assert weights.span.keys() == set(SPAN)
+        assert 0 < weights.threshold < 1
 
 
 # -- the model of the choice ----------------------------------------------------------------------
@@ -386,7 +385,7 @@ def test_a_name_within_a_longer_one_is_nested() -> None:
 
 def test_kinds_have_names() -> None:
     assert kind_of(coherence=False, context=False) == "names"
-    assert kind_of(coherence=True, context=True) == "coherence+context"
+    assert kind_of(coherence=True, context=True, given=True) == "coherence+context+given"
 
 
 # -- hostile texts --------------------------------------------------------------------------------

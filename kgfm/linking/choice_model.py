@@ -19,7 +19,6 @@ from jaxtyping import Float, Int64
 
 _STEPS, _HALVINGS, _ENOUGH = 60, 20, 1e-9
 _TEMPERATURES = np.geomspace(0.4, 4.0, 61)
-_SHIFTS = np.linspace(-6.0, 10.0, 161)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +154,6 @@ def best_temperature(
     """Return the temperature of lowest log loss."""
     losses = [log_loss(found, indptr, target, temperature=float(t)) for t in _TEMPERATURES]
     return float(_TEMPERATURES[int(np.argmin(losses))])
-
-
-def best_shift(
-    found: Logits, indptr: Int64[np.ndarray, "boundary"], target: Int64[np.ndarray, "span"]
-) -> float:
-    """Return what to take from the logit of NIL for the lowest log loss."""
-    losses = [
-        log_loss(Logits(found.candidates, found.nil - shift), indptr, target) for shift in _SHIFTS
-    ]
-    return float(_SHIFTS[int(np.argmin(losses))])
 
 
 def best_threshold(scores: Float[np.ndarray, "link"], right: np.ndarray, total: int) -> float:

@@ -16,7 +16,6 @@ from kgfm.linking.candidates import Candidates
 from kgfm.linking.choice_model import (
     Choices,
     Logits,
-    best_shift,
     best_temperature,
     best_threshold,
     learn,
@@ -90,19 +89,15 @@ def fit_weights(
     bound = _lesson(ranking, given, texts, _gold_places(given, whole_names), total)
     folds = np.random.default_rng(seed).permutation(len(texts)) % min(FOLDS, len(texts))
     kinds: dict[str, Weights] = {}
-    for context in (False, True) if ranking.vectors is not None else (False,):
-        for coherence in (False, True) if ranking.coherence else (False,):
-            lessons = free, bound
-            if coherence:
-                first = kinds[kind_of(coherence=False, context=context)]
-                lessons = tuple(  # type: ignore[assignment]
-                    _with_coherence(ranking, one, first, given=is_given, context=context)
-                    for one, is_given in ((free, False), (bound, True))
-                )
-            masked = [_masked(one, context=context) for one in lessons]
-            kinds[kind_of(coherence=coherence, context=context)] = _learned(
-                masked[0], masked[1], folds
-            )
+    for lesson, is_given in ((free, False), (bound, True)):
+        for context in (False, True) if ranking.vectors is not None else (False,):
+            own = _masked(lesson, context=context)
+            for coherence in (False, True) if ranking.coherence else (False,):
+                if coherence:
+                    first = kinds[kind_of(coherence=False, context=context, given=is_given)]
+                    own = _with_coherence(ranking, own, first, given=is_given)
+                kind = kind_of(coherence=coherence, context=context, given=is_given)
+                kinds[kind] = _learned(own, folds)
     return LinkerWeights(kinds)
 
 
@@ -145,15 +140,11 @@ def _gold_places(documents: Sequence[Document], whole_names: WholeNames) -> Plac
     return Places(columns[0], columns[1], columns[2], names)
 
 
-def _with_coherence(
-    ranking: Ranking, lesson: Lesson, first: Weights, *, given: bool, context: bool
-) -> Lesson:
-    kind = kind_of(coherence=False, context=ranking.vectors is not None)
-    masked = _masked(lesson, context=context).choices
-    choices = ranking.with_coherence(
-        lesson.texts, lesson.places, lesson.found, masked, LinkerWeights({kind: first}), given=given
-    )
-    return replace(lesson, choices=choices)
+def _with_coherence(ranking: Ranking, lesson: Lesson, first: Weights, *, given: bool) -> Lesson:
+    kind = kind_of(coherence=False, context=ranking.vectors is not None, given=given)
+    weights = LinkerWeights({kind: first})
+    parts = lesson.texts, lesson.places, lesson.found, lesson.choices
+    return replace(lesson, choices=ranking.with_coherence(*parts, weights, given=given))
 
 
 def _masked(lesson: Lesson, *, context: bool) -> Lesson:
@@ -165,31 +156,25 @@ def _masked(lesson: Lesson, *, context: bool) -> Lesson:
     return replace(lesson, choices=Choices(lesson.choices.indptr, features, lesson.choices.spans))
 
 
-def _learned(free: Lesson, bound: Lesson, folds: Int64[np.ndarray, "text"]) -> Weights:
+def _learned(lesson: Lesson, folds: Int64[np.ndarray, "text"]) -> Weights:
     """Return the weights of one kind."""
-    fold = folds[free.places.texts]
-    bound_fold = folds[bound.places.texts]
-    loose = Logits(np.zeros(len(free.found.rows)), np.zeros(len(free.places)))
-    tight = Logits(np.zeros(len(bound.found.rows)), np.zeros(len(bound.places)))
+    fold = folds[lesson.places.texts]
+    unseen = Logits(np.zeros(len(lesson.found.rows)), np.zeros(len(lesson.places)))
     for left_out in range(int(folds.max()) + 1):
-        rows = np.flatnonzero(fold != left_out)
-        weights = learn(*_part(free, rows), penalty=PENALTY)
-        for lesson, of_fold, filled in ((free, fold, loose), (bound, bound_fold, tight)):
-            found = logits(lesson.choices, *weights)
-            mine = of_fold == left_out
-            filled.nil[mine] = found.nil[mine]
-            of_mine = mine[lesson.choices.owners]
-            filled.candidates[of_mine] = found.candidates[of_mine]
-    temperature = best_temperature(loose, free.choices.indptr, free.target)
-    threshold = _threshold(free, _scaled(loose, temperature, 0.0))
-    scaled = _scaled(tight, temperature, 0.0)
-    shift = temperature * best_shift(scaled, bound.choices.indptr, bound.target)
-    given_threshold = _threshold(bound, _scaled(tight, temperature, shift))
-    candidate, span = learn(free.choices, free.target, penalty=PENALTY)
+        weights = learn(*_part(lesson, np.flatnonzero(fold != left_out)), penalty=PENALTY)
+        found, mine = logits(lesson.choices, *weights), fold == left_out
+        unseen.nil[mine] = found.nil[mine]
+        of_mine = mine[lesson.choices.owners]
+        unseen.candidates[of_mine] = found.candidates[of_mine]
+    indptr = lesson.choices.indptr
+    temperature = best_temperature(unseen, indptr, lesson.target)
+    likely, _ = probabilities(unseen, indptr, temperature=temperature)
+    candidate, span = learn(lesson.choices, lesson.target, penalty=PENALTY)
     return Weights(
         dict(zip(CANDIDATE, map(_short, candidate), strict=True)),
         dict(zip(SPAN, map(_short, span), strict=True)),
-        *map(_short, (temperature, threshold, shift, given_threshold)),
+        _short(temperature),
+        _short(_threshold(lesson, likely)),
     )
 
 
@@ -200,13 +185,9 @@ def _part(lesson: Lesson, rows: Int64[np.ndarray, "row"]) -> tuple[Choices, np.n
     return choices, np.where(lesson.target[rows] < 0, -1, moved)
 
 
-def _scaled(found: Logits, temperature: float, shift: float) -> Logits:
-    return Logits(found.candidates / temperature, (found.nil - shift) / temperature)
-
-
-def _threshold(lesson: Lesson, found: Logits) -> float:
+def _threshold(lesson: Lesson, likely: Float64[np.ndarray, "candidate"]) -> float:
     """Return the threshold of highest F1 of the links that do not overlap."""
-    scores, best = best_of_each(probabilities(found, lesson.choices.indptr)[0], lesson.found.indptr)
+    scores, best = best_of_each(likely, lesson.found.indptr)
     apart = apart_mask(lesson.places, scores)
     right = (best == lesson.target) & (lesson.target >= 0)
     return best_threshold(scores[apart], right[apart], lesson.gold)

@@ -18,7 +18,7 @@ from kgfm.linking.ranked import find_places, given_places, mentions_of, whole_na
 from kgfm.linking.ranking import Ranking
 from kgfm.linking.span_features import Places
 from kgfm.linking.spans import Span, Spans, resolve_spans
-from kgfm.linking.weights import LinkerWeights, Weights, resolve_weights, shipped_weights
+from kgfm.linking.weights import LinkerWeights, resolve_weights, shipped_weights
 from kgfm.types import Example, Mention
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ class Linker(BaseLinker):
         places = given_places([text], [spans], self.names)
         weights = self.weights or shipped_weights()
         found = self.ranking.rank([text], places, weights, given=True)
-        least = self._kind(weights).given_threshold if self.min_score is None else self.min_score
+        least = self._threshold(weights, given=True)
         return mentions_of(
             [text], found, self.graph, threshold=least, overlapping=True, keep_nil=True
         )[0]
@@ -251,13 +251,16 @@ class Linker(BaseLinker):
             texts, self.names, self._find_spans, guard=self.guard, min_length=self.min_length
         )
 
-    def _kind(self, weights: LinkerWeights) -> Weights:
-        return weights.of(coherence=self.coherence, context=self.context)
+    def _threshold(self, weights: LinkerWeights, *, given: bool = False) -> float:
+        if self.min_score is not None:
+            return self.min_score
+        own = weights.of(coherence=self.coherence, context=self.context, given=given)
+        return own.threshold
 
     def _by_probability(self, texts: Sequence[str]) -> list[list[Mention]]:
         weights = self.weights or shipped_weights()
         found = self.ranking.rank(texts, self._places(texts), weights)
-        least = self._kind(weights).threshold if self.min_score is None else self.min_score
+        least = self._threshold(weights)
         return mentions_of(
             texts,
             found,

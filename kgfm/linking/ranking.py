@@ -95,8 +95,9 @@ class Ranking:
         """
         found, choices = self.choices(texts, places)
         choices = self.with_coherence(texts, places, found, choices, weights, given=given)
-        chosen = weights.of(coherence=self.coherence, context=self.vectors is not None)
-        scores = chosen.logits(choices, CANDIDATE, SPAN, given=given)
+        has_context = self.vectors is not None
+        chosen = weights.of(coherence=self.coherence, context=has_context, given=given)
+        scores = chosen.logits(choices, CANDIDATE, SPAN)
         return Ranked(places, found.indptr, found.rows, *probabilities(scores, found.indptr))
 
     def choices(self, texts: Sequence[str], places: Places) -> tuple[Candidates, Choices]:
@@ -124,8 +125,9 @@ class Ranking:
         """Return the features with coherence, if it is asked for; ``weights`` say who is likely."""
         if not self.coherence or not len(found.rows):
             return choices
-        first = weights.of(coherence=False, context=self.vectors is not None)
-        scores = first.logits(choices, CANDIDATE, SPAN, given=given)
+        has_context = self.vectors is not None
+        first = weights.of(coherence=False, context=has_context, given=given)
+        scores = first.logits(choices, CANDIDATE, SPAN)
         likely, _ = probabilities(scores, found.indptr)
         came = self._coherence(texts, places, found, likely)
         features = choices.candidates.copy()

@@ -27,30 +27,24 @@ class Weights:
         span: Weight of each feature of a span, towards NIL.
         temperature: What the logits are divided by.
         threshold: A link of lower probability is NIL.
-        given_shift: Taken from NIL where the spans are given, since then somebody says that there
-            is something to link.
-        given_threshold: The threshold there.
     """
 
     candidate: Mapping[str, float]
     span: Mapping[str, float]
     temperature: float
     threshold: float
-    given_shift: float
-    given_threshold: float
 
-    def logits(
-        self, choices: Choices, candidate: Sequence[str], span: Sequence[str], *, given: bool
-    ) -> Logits:
+    def logits(self, choices: Choices, candidate: Sequence[str], span: Sequence[str]) -> Logits:
         """Return the logits; ``candidate`` and ``span`` name the columns of the features."""
         found = logits(choices, _row(self.candidate, candidate), _row(self.span, span))
-        shift = self.given_shift if given else 0.0
-        return Logits(found.candidates / self.temperature, (found.nil - shift) / self.temperature)
+        return Logits(found.candidates / self.temperature, found.nil / self.temperature)
 
 
 @dataclass(frozen=True)
 class LinkerWeights:
-    """Weights for each kind of ranking: with and without coherence and context.
+    """Weights for each kind of ranking: with coherence and context or without, spans given or not.
+
+    Where spans are given, somebody says that each means something, and their looks say little.
 
     Args:
         kinds: By :func:`kind_of`.
@@ -58,13 +52,13 @@ class LinkerWeights:
 
     kinds: Mapping[str, Weights]
 
-    def of(self, *, coherence: bool, context: bool) -> Weights:
+    def of(self, *, coherence: bool, context: bool, given: bool = False) -> Weights:
         """Return those of one kind.
 
         Raises:
             ValueError: They were not learned for it.
         """
-        kind = kind_of(coherence=coherence, context=context)
+        kind = kind_of(coherence=coherence, context=context, given=given)
         if kind not in self.kinds:
             raise ValueError(
                 f"These weights are for {', '.join(self.kinds)}, not for {kind!r}; fit the linker "
@@ -120,9 +114,10 @@ class LinkerWeights:
         return f"LinkerWeights({mark[:8]})"
 
 
-def kind_of(*, coherence: bool, context: bool) -> str:
+def kind_of(*, coherence: bool, context: bool, given: bool = False) -> str:
     """Return the name of a kind of ranking, such as ``coherence+context``."""
-    parts = [name for name, used in {"coherence": coherence, "context": context}.items() if used]
+    used_parts = {"coherence": coherence, "context": context, "given": given}
+    parts = [name for name, used in used_parts.items() if used]
     return "+".join(parts) or "names"
 
 
@@ -148,8 +143,8 @@ def _row(weights: Mapping[str, float], names: Sequence[str]) -> np.ndarray:
 
 
 def _checked(weights: Weights) -> Weights:
-    numbers = [*weights.candidate.values(), *weights.span.values(), weights.temperature]
-    numbers += [weights.threshold, weights.given_shift, weights.given_threshold]
+    numbers = [*weights.candidate.values(), *weights.span.values()]
+    numbers += [weights.temperature, weights.threshold]
     if not np.isfinite(np.array(numbers, float)).all() or weights.temperature <= 0:
         raise ValueError("every weight is a finite number, and the temperature above 0")
     return weights

@@ -1,0 +1,104 @@
+"""Write docs/linking.md from the figures that bench_linking.py kept with ``--json``.
+
+python benchmarks/linking_page.py linking.json docs/linking.md
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+HEAD = """# Linking
+
+This page is written by `benchmarks/linking_page.py` from the figures of
+`benchmarks/bench_linking.py`.
+
+```python
+from kgfm.backbones import TextEncoder
+
+linker = kgfm.Linker(graph)                           # exact names, the best known bearer first
+linker = kgfm.Linker(graph, fuzzy=True, ranked=True)  # parts, typos, acronyms; probabilities, NIL
+linker = kgfm.Linker(graph, fuzzy=True, context=True, encode=TextEncoder())
+linker.fit(examples)                                  # learn from texts with mentions of your own
+linker.link_spans(text, [(0, 12)])                    # spans that are known already
+```
+
+From the command line: `kgfm link GRAPH --file texts.jsonl --out linked.jsonl --fuzzy --ranked`, and
+`kgfm link GRAPH --evaluate gold.jsonl --format elevant --fuzzy --ranked` for precision, recall,
+candidate recall, calibration and the causes of errors. In a recipe:
+`linker: {name: names, context: true}`.
+
+The weights that ship with kgfm were learned from invented reports about its sample graph
+(`graphs/world/fit_linker.py`). They carry over to other graphs in which candidate is meant, less so
+in how many names of a text the graph has: where it has few of them, as below, the probabilities are
+too high. Some hundred texts of your own, given to `linker.fit`, mend that.
+"""
+
+TITLES = {
+    "scan": "Scanning",
+    "memory": "Five million names",
+    "fuzzy": "Fuzzy candidates",
+    "recall": "Candidates from names alone",
+    "companies": "Company names in headlines",
+    "latency": "One text of 200 tokens",
+}
+ABOUT = {
+    "scan": "All names in 100 MB of news and plots, on one core; every system in the same run.",
+    "memory": "The largest dictionary, in a process of its own.",
+    "fuzzy": "Names with a typo, a plural, another order of words, an initial, or a word less.",
+    "recall": "Gold mentions whose entity is among the candidates of the mention's own text.",
+    "companies": "SEntFiN's gazetteer is the graph; its headlines are linked.",
+    "latency": "At 100,000 entities, on one core, the text alone in its batch.",
+}
+SETS = "Mentions of entities in FB15k-237, with Wikidata's labels and descriptions."
+
+
+def page(figures: dict[str, Any]) -> str:
+    """Return the page."""
+    parts = [HEAD]
+    if "entities" in figures:
+        parts.append(entities(figures["entities"]))
+    for case, title in TITLES.items():
+        if case in figures:
+            rows = {k: v for k, v in figures[case].items() if k not in ("command", "machine")}
+            lines = [f"| {name} | {shown(value)} |" for name, value in rows.items()]
+            table = "\n".join(["| | |", "|---|---:|", *lines])
+            parts.append(f"## {title}\n\n{ABOUT[case]}\n\n{table}\n\n{measured(figures[case])}\n")
+    return "\n".join(parts)
+
+
+def entities(found: dict[str, Any]) -> str:
+    """Return the table of news entities: a row for each linker, a column for each set."""
+    parts = [f"## News entities\n\n{SETS} Micro-F1, and the mean calibration error.\n"]
+    for spans in ("end to end", "gold spans"):
+        cells: dict[str, dict[str, float]] = {}
+        for name, value in found.items():
+            if name.startswith(f"{spans}: "):
+                _, kind, column = name.split(": ")
+                cells.setdefault(kind, {})[column] = value
+        columns = list(next(iter(cells.values()), {}))
+        lines = [f"| {spans} | {' | '.join(columns)} |", f"|---|{'---:|' * len(columns)}"]
+        lines += [
+            f"| {kind} | {' | '.join(f'{row[c]:.3f}' for c in columns)} |"
+            for kind, row in cells.items()
+        ]
+        parts.append("\n".join(lines) + "\n")
+    note = '"Fitted" rows learned from the other sets, those of the same make left out too.'
+    return "\n".join([*parts, f"{note}\n\n{measured(found)}\n"])
+
+
+def measured(found: dict[str, Any]) -> str:
+    return f"Measured with `{found.get('command', '?')}` on {found.get('machine', '?')}."
+
+
+def shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.3f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+if __name__ == "__main__":
+    figures = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    Path(sys.argv[2]).write_text(page(figures), encoding="utf-8")
