@@ -194,12 +194,15 @@ class GraphBuilder:
         for row, record in known:
             labels[row] = record.label
             descriptions[row] = record.description
-            attributes[row] = as_json(record.attributes)
+            if record.attributes:
+                attributes[row] = as_json(record.attributes)
         labelled = np.fromiter(map(bool, labels), bool, len(labels))
         names = [label or local_name(key) for label, key in zip(labels, keys, strict=True)]
         _warn_of_missing_labels(keys, names, labelled)
         aliases = {
-            row: sorted({*filter(None, record.aliases)} - {names[row]}) for row, record in known
+            row: sorted({*filter(None, record.aliases)} - {names[row]})
+            for row, record in known
+            if record.aliases
         }
         arrays: Arrays = {"labelled": labelled, **_types(known, len(keys))}
         arrays |= _nested("aliases", aliases, keys)
@@ -273,12 +276,11 @@ def _table(strings: list[str], owner: Callable[[int], str]) -> StringTable:
 
 def _types(known: Sequence[tuple[int, EntityRecord]], num_entities: int) -> Arrays:
     """Return the types of the entities that have a record, in the order of their rows."""
-    types = [(row, sorted({*filter(None, record.types)})) for row, record in known]
+    types = [(row, sorted({*filter(None, record.types)})) for row, record in known if record.types]
     names = sorted({*itertools.chain.from_iterable(row_types for _, row_types in types)})
     number = {name: place for place, name in enumerate(names)}
     counts = np.zeros(num_entities, np.int64)
-    for row, row_types in types:
-        counts[row] = len(row_types)
+    counts[[row for row, _ in types]] = [len(row_types) for _, row_types in types]
     return {
         **table_arrays("type_names", _table(names, lambda row: "a type")),
         "types.indptr": boundaries(counts),

@@ -68,7 +68,8 @@ def read_document(
     try:
         blocks = cast(IO[bytes], guarded(stream, suffix, name))
         quads = ox.parse(blocks, format=format, base_iri=base)
-        yield from read_quads(quads, name, scope=scope, graphs=graphs)
+        has_graphs = format is not None and format.supports_datasets
+        yield from read_quads(quads, name, scope=scope, graphs=graphs, has_graphs=has_graphs)
     except SyntaxError as error:
         raise ValueError(_explained(error, name)) from None
 
@@ -92,13 +93,19 @@ def _explained(error: SyntaxError, name: str) -> str:
 
 
 def read_quads(
-    quads: Iterable[Any], name: str, *, scope: str = "", graphs: Collection[str] | None = None
+    quads: Iterable[Any],
+    name: str,
+    *,
+    scope: str = "",
+    graphs: Collection[str] | None = None,
+    has_graphs: bool = True,
 ) -> Iterator[Columns]:
-    """Stream pyoxigraph's quads, of a parser or a store."""
+    """Stream pyoxigraph's quads, of a parser or a store; ``has_graphs``: any may be in a graph."""
     import pyoxigraph as ox
 
     named, blank, literal = ox.NamedNode, ox.BlankNode, ox.Literal
     prefix = BLANK + scope
+    in_graphs, origin = has_graphs or graphs is not None, ""
     stream = iter(quads)
     while some := [*itertools.islice(stream, _TOGETHER)]:
         columns: Columns = ([], [], [], [], [])
@@ -106,10 +113,12 @@ def read_quads(
         add_subject, add_predicate, add_object = subjects.append, predicates.append, objects.append
         add_kind, add_graph = kinds.append, origins.append
         for quad in some:
-            graph, subject, term = quad.graph_name, quad.subject, quad.object
-            origin = graph.value if type(graph) is named else ""
-            if graphs is not None and (origin not in graphs or type(graph) is blank):
-                continue
+            if in_graphs:
+                graph = quad.graph_name
+                origin = graph.value if type(graph) is named else ""
+                if graphs is not None and (origin not in graphs or type(graph) is blank):
+                    continue
+            subject, term = quad.subject, quad.object
             kind = type(term)
             if kind is named:
                 add_object(term.value)
@@ -125,7 +134,10 @@ def read_quads(
                 continue
             add_subject(subject.value if type(subject) is named else prefix + subject.value)
             add_predicate(quad.predicate.value)
-            add_graph(origin)
+            if in_graphs:
+                add_graph(origin)
+        if not in_graphs:
+            origins[:] = [""] * len(subjects)
         yield columns
 
 
