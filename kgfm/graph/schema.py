@@ -126,8 +126,8 @@ def local_name(key: str) -> str:
     if not _IRI.fullmatch(key):
         return key
     stem = key.rstrip("#/:")
-    last = re.split(r"[#/:]", stem)[-1] if ":" in stem else ""
-    return unquote(last, errors="replace") or key
+    last = stem[1 + max(map(stem.rfind, "#/:")) :] if ":" in stem else ""
+    return (unquote(last, errors="replace") if "%" in last else last) or key
 
 
 def as_words(name: str) -> str:
