@@ -1,10 +1,12 @@
-"""Which host a connection may go to, decided after the name was looked up."""
+"""Which host a connection may go to, decided after the name was looked up; and SERVICE."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Collection
+from urllib.parse import urlsplit
 
 from kgfm.stores.server import ServerUnavailableError
 
@@ -45,3 +47,37 @@ def _was_named(host: str, private_hosts: Collection[str]) -> bool:
     except ValueError:
         return False
     return True
+
+
+_TOKEN = re.compile(
+    r'"""(?:[^"\\]|\\.|"(?!""))*"""'
+    r"|'''(?:[^'\\]|\\.|'(?!''))*'''"
+    r'|"(?:[^"\\\n]|\\.)*"'
+    r"|'(?:[^'\\\n]|\\.)*'"
+    r"|(?P<iri><[^<>\"{}|^`\\\x00-\x20]*>)"
+    r"|#[^\n]*"
+    r"|(?P<word>[?$:]?\w[\w:.-]*)",
+    re.DOTALL,
+)
+
+
+def check_services(pattern: str, allow_remote: Collection[str]) -> None:
+    """Refuse a pattern that makes the endpoint ask others, but for hosts that were named.
+
+    Raises:
+        PermissionError: ``SERVICE`` leads elsewhere, or to what a variable will say.
+    """
+    tokens = [found for found in _TOKEN.finditer(pattern) if found["iri"] or found["word"]]
+    words = [(found["word"] or "").upper() for found in tokens]
+    for place, word in enumerate(words):
+        if word != "SERVICE":
+            continue
+        silent = words[place + 1 : place + 2] == ["SILENT"]
+        target = tokens[place + 1 + silent : place + 2 + silent]
+        iri = target[0]["iri"] if target else None
+        host = None if iri is None else urlsplit(iri[1:-1]).hostname
+        if host is None or host not in allow_remote:
+            raise PermissionError(
+                f"The pattern makes the endpoint ask {host or 'what a variable says'} (SERVICE). "
+                f"If that is meant, write allow_remote=[{host or '...'!r}]."
+            )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ from kgfm.stores.server import ServerUnavailableError
 from kgfm.stores.sparql.changes import ChangeRule, Kept, write_index
 from kgfm.stores.sparql.crawl import ALL, Crawl, Progress, changed
 from kgfm.stores.sparql.endpoint import Endpoint
+from kgfm.stores.sparql.hosts import check_services
 from kgfm.stores.sparql.part import Part
 from kgfm.stores.sparql.terms import iri
 
@@ -30,6 +32,7 @@ def read(
     blank_nodes: bool = True,
     modified: str | None = None,
     changed: str | None = None,
+    allow_remote: Collection[str] = (),
     schema: GraphSchema | None = None,
     folder: str | Path | None = None,
     page: int = 20_000,
@@ -59,6 +62,8 @@ def read(
         changed: In place of ``modified``, a SPARQL pattern that chooses the ``?s`` that changed at
             or after ``?since``, such as ``"?e <urn:about> ?s ; <urn:at> ?d FILTER(?d >= ?since)"``;
             ``?since`` is the server's clock when the last reading began. It is code too.
+        allow_remote: Hosts that the endpoint may ask where ``where`` or ``changed`` says
+            ``SERVICE``.
         schema: What predicates mean; see :class:`~kgfm.graph.GraphSchema`.
         folder: Where pages wait until all are there. A run that was cut off goes on from what it
             left here; by default a temporary folder, which a crash loses. With ``modified`` or
@@ -82,10 +87,13 @@ def read(
         raise ValueError(f"depth is at least 0 and page at least 1, got {depth} and {page}.")
     if depth and cls is None and where is None:
         raise ValueError("depth counts from the entities of cls or where; give one of them.")
+    for text in (where, changed):
+        check_services(text or "", allow_remote)
     endpoint = url if isinstance(url, Endpoint) else Endpoint(url, **options)
     pattern = where if cls is None else f"?s a {iri(cls)}"
     shape: dict[str, Any] = {"cls": cls, "where": where, "depth": depth, "blank_nodes": blank_nodes}
     shape |= {"modified": modified, "changed": changed}
+    shape |= {"allow_remote": [*allow_remote] or None}
     shape |= {"schema": None if schema is None else asdict(schema), "graph": list(endpoint.graph)}
     rule = None if modified is changed else ChangeRule(modified, changed)
     if rule is not None and folder is not None:
@@ -134,7 +142,8 @@ def update(old: KnowledgeGraph, source: Any = None, **options: Any) -> Knowledge
     to be given again.
     """
     origin = old.manifest["source"]
-    shape = ("cls", "where", "depth", "blank_nodes", "modified", "changed", "schema")
+    shape = ("cls", "where", "depth", "blank_nodes", "modified", "changed", "schema",
+             "allow_remote")  # fmt: skip
     given = {name: options.pop(name) for name in (*shape, "folder", "page", "progress")
              if name in options}  # fmt: skip
     place = source or origin["endpoint"]
