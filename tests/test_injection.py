@@ -87,7 +87,9 @@ def test_nothing_hostile_becomes_cypher_on_any_road(
     refresh(tmp_path, changed=NAMES[0], since=VALUES[0], **neo4j.login)
 
     mentions = [Mention(0, 5, value, value) for value in VALUES]
-    said = [Prediction(text, text, 0.5, ((text, 0.5),), mentions=mentions[:2]) for text in VALUES]
+    said = [
+        Prediction(text, text, 0.5, ((text, 0.5),), mentions=tuple(mentions[:2])) for text in VALUES
+    ]
     assert write_links(graph, [(text, mentions) for text in VALUES], neo4j.uri, **neo4j.login) == 16
     assert write_predictions(graph, said, neo4j.uri, **neo4j.login) == 4
     vectors = np.ones((len(graph), 4), np.float32)

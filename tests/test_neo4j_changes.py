@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from killing import killed_at_moments
 from neo4j_server import Neo4j
+from test_neo4j_faults import environment
 
 from kgfm import KnowledgeGraph
 from kgfm.stores.neo4j import write_links, write_predictions, write_vectors
@@ -142,3 +146,29 @@ def test_links_predictions_and_vectors_are_written_beside_the_graph(
         assert fresh(neo4j).fingerprint == before, "what is written beside is no part of the graph"
     with pytest.raises(ValueError, match="one row for each of"):
         write_vectors(graph, vectors[1:], *arguments, **neo4j.login)
+
+
+REFRESH = """
+import sys
+from kgfm.stores.refresh import refresh
+path, uri, user, password = sys.argv[1:5]
+print("begun", flush=True)
+refresh(path, uri, auth=(user, password), database=sys.argv[5] or None)
+"""
+
+
+@pytest.mark.slow
+def test_a_refresh_killed_at_ten_moments_leaves_the_old_snapshot_or_the_new_one(
+    neo4j: Neo4j, tmp_path: Path
+) -> None:
+    films(neo4j)
+    old = fresh(neo4j, changed="updated").save(tmp_path / "graph").fingerprint
+    change(neo4j)
+    new = fresh(neo4j).fingerprint
+    command = [sys.executable, "-c", REFRESH, str(tmp_path / "graph"), neo4j.uri, *neo4j.auth]
+    command.append(neo4j.database or "")
+    for _ in killed_at_moments(command, environment(), times=10, within=1.5):
+        found = KnowledgeGraph.open(tmp_path / "graph", verify=True).fingerprint
+        assert found in (old, new)
+    subprocess.run(command, check=True, env=environment())
+    assert KnowledgeGraph.open(tmp_path / "graph", verify=True).fingerprint == new

@@ -118,6 +118,15 @@ def test_a_slow_query_is_stopped_by_the_server(server: Server) -> None:
 
 
 @pytest.mark.neo4j
+def test_a_server_that_runs_out_of_memory_says_so_and_lives(neo4j: Neo4j) -> None:
+    much = "UNWIND range(1, $n) AS i WITH collect(i + 'x') AS found RETURN size(found)"
+    with Server(neo4j.uri, deadline=1.0, **neo4j.login) as server:
+        with pytest.raises(MemoryError, match="ran out of memory"):
+            server.rows(much, {"n": 10**8})
+        assert server.rows("RETURN 1") == [[1]]
+
+
+@pytest.mark.neo4j
 def test_a_server_that_says_nothing_is_left(proxy: Proxy, neo4j: Neo4j) -> None:
     server = Server(proxy.uri, deadline=0.5, timeout=0.5, **neo4j.login)
     assert server.rows("RETURN 1") == [[1]]

@@ -20,6 +20,7 @@ from kgfm.stores.sparql.terms import Term, iri, iris, is_iri
 
 T = TypeVar("T")
 
+_NO_PREDICATE = "urn:kgfm:no-predicate"
 _LONG = 1_000  # entries of a row from which on the server orders and cuts it
 
 
@@ -56,7 +57,9 @@ class SparqlServer(GraphServer):
         self.lateral = True
         """Whether the server is thought to know ``LATERAL``; it is asked once."""
         self._degrees: RecentCache[str, int] = RecentCache(100_000, 600.0)
-        self._no_links = tuple(filter(is_iri, (*self.schema.type, *self.schema.ignore)))
+        no_links = filter(is_iri, (*self.schema.type, *self.schema.ignore))
+        # Virtuoso 7 fails at a filter of isIRI alone in what is counted.
+        self._no_links = tuple(no_links) or (_NO_PREDICATE,)
 
     def neighbours(
         self,
