@@ -37,6 +37,7 @@ ROWS: list[tuple[int, tuple[str, ...]]] = [
     (9, ("draw",)),
     (10, ("pipeline",)),
     (11, ("apps",)),
+    (11, ("senses",)),
     (12, ("recipes",)),
     (12, ("controls", "serve", "demo")),
     (12, ("cli",)),

@@ -25,6 +25,8 @@ COMMANDS = {
     "controls": "train a recipe with, without and with a shuffled graph",
     "predict": "ask a saved pipeline",
     "explain": "show the triples that an answer rests on",
+    "senses train": "learn WordNet's word senses from SemCor",
+    "senses tag": "write the sense keys of the WSD framework's XML",
     "demo": "all of it on a small real graph, in minutes",
 }
 """Each command, and what it does in a line; :mod:`kgfm.cli.commands` has one function for each."""
@@ -82,6 +84,7 @@ def _run(name: str, rest: Sequence[str]) -> int:
 
 _RESUME = {
     "link": " The same command with --out goes on where this one stopped.",
+    "senses train": " The same command with --resume goes on from the last finished epoch.",
     "train": " The same command with --resume goes on from the last finished epoch.",
     "controls": " The same command goes on where this one stopped.",
     "demo": " The same command goes on where this one stopped.",

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 
 from jsonargparse import ArgumentParser, Namespace
 
-from kgfm.cli import show, verbs
+from kgfm.cli import senses, show, verbs
 from kgfm.recipes import Recipe, evaluate, read_recipe, recipe_parser, train, write_json
 from kgfm.recipes.read import parse_recipe
 from kgfm.registry import nearest
+from kgfm.training import TrainingConfig
 
 
 def say(line: str) -> None:
@@ -339,6 +340,38 @@ def explain(given: Sequence[str]) -> None:
     _write(options.json, verbs.as_record(found, evidence=True))
 
 
+# -- word senses ----------------------------------------------------------------------------------
+
+
+def senses_train(given: Sequence[str]) -> None:
+    """Learn WordNet's word senses from SemCor; 20 documents are held out to measure on."""
+    parser = _parser("senses train", senses_train.__doc__ or "")
+    parser.add_function_arguments(senses.train, skip={"config", "say"})
+    parser.add_class_arguments(TrainingConfig, "training", as_group=True)
+    _json_option(parser)
+    options = vars(_parse(parser, given))
+    _silence()
+    config = TrainingConfig(**vars(options.pop("training")))
+    path = options.pop("json")
+    figures = senses.train(config=config, say=say, **options)
+    say("  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+    _write(path, figures)
+
+
+def senses_tag(given: Sequence[str]) -> None:
+    """Write the sense keys of the WSD framework's XML; with its gold keys beside it, score them."""
+    parser = _parser("senses tag", senses_tag.__doc__ or "")
+    parser.add_argument("run", help="The folder of a trained tagger.")
+    parser.add_argument("file", help="The .data.xml.")
+    parser.add_argument("--out", type=str | None, help="The key file that is written.")
+    _json_option(parser)
+    options = _parse(parser, given)
+    _silence()
+    figures = senses.tag(options.run, options.file, options.out)
+    say("  ".join(f"{name} {value:.6g}" for name, value in figures.items()))
+    _write(options.json, figures)
+
+
 def demo(given: Sequence[str]) -> None:
     """Train on the world graph, put the graph on trial, and ask: minutes, no network."""
     parser = _parser("demo", demo.__doc__ or "")
@@ -371,5 +404,7 @@ RUN: dict[str, Callable[[Sequence[str]], None]] = {
     "controls": controls_command,
     "predict": predict,
     "explain": explain,
+    "senses train": senses_train,
+    "senses tag": senses_tag,
     "demo": demo,
 }

@@ -47,17 +47,20 @@ def weighted_sums(
     x: Float[Tensor, "node width"],
     edge_index: Int[Tensor, "2 edge"],
     weights: Float[Tensor, "edge base"],
-) -> Float[Tensor, "node base width"]:
+    num_targets: int | None = None,
+) -> Float[Tensor, "target base width"]:
     """Sum each node's incoming neighbours, once for each column of weights.
 
+    With ``num_targets``, only of the first so many nodes, to which all edges then lead.
     ``embedding_bag`` reads the rows in place, forward and backward: no array of edges by width is
     ever made, which halves the time of gathering, weighing and ``index_add``.
     """
     num_bases, num_edges = weights.shape[1], weights.shape[0]
+    num_targets = len(x) if num_targets is None else num_targets
     order = torch.argsort(edge_index[1], stable=True)
     source = edge_index[0].index_select(0, order)
     starts = torch.searchsorted(
-        edge_index[1].index_select(0, order), torch.arange(len(x), device=x.device)
+        edge_index[1].index_select(0, order), torch.arange(num_targets, device=x.device)
     )
     shift = torch.arange(num_bases, device=x.device)[:, None] * num_edges
     sums = functional.embedding_bag(
@@ -67,7 +70,7 @@ def weighted_sums(
         mode="sum",
         per_sample_weights=weights.index_select(0, order).T.flatten(),
     )
-    by_node: Tensor = sums.unflatten(0, (num_bases, len(x))).transpose(0, 1)
+    by_node: Tensor = sums.unflatten(0, (num_bases, num_targets)).transpose(0, 1)
     return by_node
 
 

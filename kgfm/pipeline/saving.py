@@ -76,20 +76,15 @@ def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
     }
     backbone = pipeline.model.backbone
     config["backbone"] = {"name": backbone.name, "freeze": backbone.freeze}
-    where = _save_graph(pipeline.graph, folder, graph)
+    where = save_graph(pipeline.graph, folder, graph)
     state = {name: value.contiguous() for name, value in pipeline.model.state_dict().items()}
     with tempfile.TemporaryDirectory() as temporary:
-        backbone.tokenizer.save_pretrained(temporary)
-        config["tokenizer"] = sorted(path.name for path in Path(temporary).iterdir())
-        (Path(temporary) / "backbone.json").write_text(backbone.model.config.to_json_string(False))
+        config["tokenizer"] = write_backbone(backbone, Path(temporary))
         (Path(temporary) / "config.json").write_text(json.dumps(config, indent=1))
-        files: dict[str, Callable[[Path], None]] = {
-            path.name: partial(_copy, path) for path in sorted(Path(temporary).iterdir())
-        }
+        files = copies(Path(temporary))
         if graph == "copy" and isinstance(pipeline.vectors, NodeVectors):
             files |= pipeline.vectors.files()
         files["model.safetensors"] = lambda path: save_file(state, path)
-        versions = {name: version(name) for name in ("torch", "transformers", "lightning")}
         write_folder(
             folder,
             files,
@@ -98,11 +93,7 @@ def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
                 "format": FORMAT,
                 "graph": where,
                 "encoder": pipeline.vectors.encoder,
-                "versions": {
-                    "kgfm": kgfm.__version__,
-                    "python": sys.version.split()[0],
-                    **versions,
-                },
+                "versions": versions(),
             },
         )
     # What follows is for people and for tidiness; the manifest above was the commit.
@@ -113,11 +104,34 @@ def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
             shutil.rmtree(old)
 
 
+def versions() -> dict[str, str]:
+    """Return the versions that a saved model's outputs depend on."""
+    return {
+        "kgfm": kgfm.__version__,
+        "python": sys.version.split()[0],
+        **{name: version(name) for name in ("torch", "transformers", "lightning")},
+    }
+
+
+def write_backbone(backbone: Backbone, folder: Path) -> list[str]:
+    """Write a backbone's settings and tokenizer; returns the names of the tokenizer's files."""
+    backbone.tokenizer.save_pretrained(folder)
+    names = sorted(path.name for path in folder.iterdir())
+    (folder / "backbone.json").write_text(backbone.model.config.to_json_string(False))
+    return names
+
+
+def copies(folder: Path) -> dict[str, Callable[[Path], None]]:
+    """Return what copies each file of a folder, by its name."""
+    return {path.name: partial(_copy, path) for path in sorted(folder.iterdir())}
+
+
 def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _save_graph(graph: KnowledgeGraph, folder: Path, how: str) -> dict[str, Any]:
+def save_graph(graph: KnowledgeGraph, folder: Path, how: str) -> dict[str, Any]:
+    """Copy a graph's snapshot into a folder, or note where it is; returns the manifest's entry."""
     name = f"graph-{graph.fingerprint[:16]}"
     where: dict[str, Any] = {"name": name, "fingerprint": graph.fingerprint}
     if how == "link":
@@ -139,14 +153,14 @@ def load(folder: Path, *, graph: Graph | None = None) -> Pipeline:
     training, task, tokenizer, backbone_config = (
         config.pop(name) for name in ("training", "head", "tokenizer", "backbone")
     )
-    backbone = _load_backbone(folder, manifest, backbone_config, tokenizer)
+    backbone = load_backbone(folder, manifest, backbone_config, tokenizer)
     vectors = None
     if graph is None:
-        graph = _load_graph(folder, manifest)
+        graph = load_graph(folder, manifest)
         if "path" not in manifest["graph"]:
             vectors = NodeVectors.read(folder, manifest, verify=True)
     if isinstance(graph, LiveGraph):  # its server lists no names
-        names = _load_graph(folder, manifest)
+        names = load_graph(folder, manifest)
         encode = TextEncoder(config["text_encoder"])
         config["linker"] = resolve(
             "linker", config["linker"], LINKERS, BaseLinker, graph=names, encode=encode
@@ -172,7 +186,7 @@ def _read_config(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {name: config[name] for name in _CONFIG}
 
 
-def _load_graph(folder: Path, manifest: Mapping[str, Any]) -> KnowledgeGraph:
+def load_graph(folder: Path, manifest: Mapping[str, Any]) -> KnowledgeGraph:
     """Open the graph that was copied into the folder, or the one that is linked to."""
     try:
         where = manifest["graph"]
@@ -199,9 +213,10 @@ def _load_graph(folder: Path, manifest: Mapping[str, Any]) -> KnowledgeGraph:
     return graph
 
 
-def _load_backbone(
+def load_backbone(
     folder: Path, manifest: Mapping[str, Any], config: Mapping[str, Any], tokenizer_files: list[str]
 ) -> Backbone:
+    """Build a backbone with its tokenizer as :func:`write_backbone` wrote them; no weights yet."""
     with tempfile.TemporaryDirectory() as temporary:
         for name in ("backbone.json", *tokenizer_files):
             source = file_path(folder, manifest, name, verify=True)

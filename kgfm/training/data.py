@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
+from typing import Any, Protocol, runtime_checkable
 
 import lightning as L
 import numpy as np
 from torch.utils.data import DataLoader, Sampler
 
-from kgfm.batch import Batch, Collator, Prepared
-
 POOL_BATCHES = 32
+
+
+@runtime_checkable
+class Tokens(Protocol):
+    """A text made ready, such as :class:`kgfm.batch.Prepared`."""
+
+    @property
+    def input_ids(self) -> np.ndarray: ...
+
+    @property
+    def target(self) -> Sequence[str] | None: ...
+
+
+@runtime_checkable
+class Packs(Protocol):
+    """What puts prepared texts into a batch, such as :class:`kgfm.batch.Collator`."""
+
+    def pack(self, prepared: Sequence[Any], /) -> Any: ...
 
 
 class LengthBuckets(Sampler[list[int]]):
@@ -107,11 +124,11 @@ class PreparedData(L.LightningDataModule):
 
     def __init__(
         self,
-        collator: Collator,
+        collator: Packs,
         *,
-        train: Sequence[Prepared] = (),
-        validation: Sequence[Prepared] = (),
-        test: Sequence[Prepared] = (),
+        train: Sequence[Tokens] = (),
+        validation: Sequence[Tokens] = (),
+        test: Sequence[Tokens] = (),
         batch_size: int = 32,
         seed: int = 0,
         num_workers: int = 0,
@@ -125,16 +142,16 @@ class PreparedData(L.LightningDataModule):
         self.seed = seed
         self.num_workers = num_workers
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> DataLoader[Any]:
         return self._loader(self.train, shuffle=True)
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> DataLoader[Any]:
         return self._loader(self.validation, shuffle=False)
 
-    def test_dataloader(self) -> DataLoader[Batch]:
+    def test_dataloader(self) -> DataLoader[Any]:
         return self._loader(self.test, shuffle=False)
 
-    def _loader(self, rows: Sequence[Prepared], *, shuffle: bool) -> DataLoader[Batch]:
+    def _loader(self, rows: Sequence[Tokens], *, shuffle: bool) -> DataLoader[Any]:
         lengths = [len(row.input_ids) for row in rows]
         # Those of the trainer, which may be alone within a group that trained together.
         trainer = self.trainer

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Protocol, runtime_checkable
 
 import lightning as L
 import numpy as np
 import torch
 import torch.distributed
-from torch import Tensor
+from torch import Tensor, nn
 
-from kgfm.batch import Batch
-from kgfm.model import KGModel
 from kgfm.training.config import TrainingConfig
 
 
+@runtime_checkable
+class Trainable(Protocol):
+    """A model whose output has a ``loss``, such as :class:`kgfm.KGModel`; an ``nn.Module``."""
+
+    @property
+    def head(self) -> Any: ...
+
+    def __call__(self, batch: Any, /) -> Any: ...
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...
+
+    def graph_parameters(self) -> list[nn.Parameter]: ...
+
+    def train(self, mode: bool = True) -> Any: ...
+
+    def eval(self) -> Any: ...
+
+
 class TrainingModule(L.LightningModule):
-    """Train and measure a :class:`kgfm.KGModel`.
+    """Train and measure a :class:`kgfm.KGModel`, or another model with its methods.
 
     Args:
         model: The model.
@@ -25,7 +44,7 @@ class TrainingModule(L.LightningModule):
             the start of an epoch equals one that was never interrupted.
     """
 
-    def __init__(self, model: KGModel, config: TrainingConfig, *, seed: int = 0) -> None:
+    def __init__(self, model: Trainable, config: TrainingConfig, *, seed: int = 0) -> None:
         super().__init__()
         self.model = model
         self.config = config
@@ -33,12 +52,12 @@ class TrainingModule(L.LightningModule):
         self.strict_loading = False  # frozen weights are not in a checkpoint
         self._rows: list[dict[str, np.ndarray]] = []
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         # Lightning leaves out on_train_epoch_start for the first epoch after a resume.
         if batch_idx == 0:
             torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
 
-    def training_step(self, batch: Batch, _: int) -> Tensor:
+    def training_step(self, batch: Any, _: int) -> Tensor:
         loss: Tensor | None = self.model(batch).loss
         if loss is None:
             raise ValueError("No text of this batch has a target; training needs labelled texts.")
@@ -47,7 +66,7 @@ class TrainingModule(L.LightningModule):
         )
         return loss
 
-    def validation_step(self, batch: Batch, _: int) -> None:
+    def validation_step(self, batch: Any, _: int) -> None:
         output = self.model(batch)
         rows = self.model.head.collect(output, batch)
         self._rows.append({name: value.float().cpu().numpy() for name, value in rows.items()})

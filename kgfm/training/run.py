@@ -17,11 +17,9 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
-from kgfm.batch import Collator, Prepared
-from kgfm.model import KGModel
 from kgfm.training.config import TrainingConfig
-from kgfm.training.data import PreparedData
-from kgfm.training.module import TrainingModule
+from kgfm.training.data import Packs, PreparedData, Tokens
+from kgfm.training.module import Trainable, TrainingModule
 
 _HINTS = (
     ".*does not have many workers.*",  # packing a batch takes a millisecond
@@ -50,10 +48,10 @@ class PrintEpochs(Callback):
 
 
 def fit(
-    model: KGModel,
-    collator: Collator,
-    train: Sequence[Prepared],
-    validation: Sequence[Prepared],
+    model: Trainable,
+    collator: Packs,
+    train: Sequence[Tokens],
+    validation: Sequence[Tokens],
     config: TrainingConfig,
     *,
     folder: str | Path,
@@ -103,9 +101,9 @@ def fit(
 
 
 def evaluate(
-    model: KGModel,
-    collator: Collator,
-    texts: Sequence[Prepared],
+    model: Trainable,
+    collator: Packs,
+    texts: Sequence[Tokens],
     config: TrainingConfig,
     *,
     trainer: L.Trainer | None = None,
@@ -148,7 +146,7 @@ def _restore_best(module: TrainingModule, trainer: L.Trainer) -> dict[str, float
     }
 
 
-def _check_targets(texts: Sequence[Prepared], part: str) -> None:
+def _check_targets(texts: Sequence[Tokens], part: str) -> None:
     for row, text in enumerate(texts):
         if text.target is None:
             raise ValueError(

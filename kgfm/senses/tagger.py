@@ -1,0 +1,345 @@
+"""The tagger of word senses: sentences in, sense keys out; trained, saved and loaded as one."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from kgfm.backbones import Backbone, TextEncoder
+from kgfm.backbones.load import load_backbone
+from kgfm.frozen import FrozenStates
+from kgfm.graph import KnowledgeGraph
+from kgfm.linking.formats.wsd import Instance, Sentence
+from kgfm.pipeline import saving
+from kgfm.senses.batch import PreparedWindow, SenseCollator
+from kgfm.senses.glosses import gloss_vectors, standardised
+from kgfm.senses.inventory import Inventory
+from kgfm.senses.model import SenseModel, best
+from kgfm.senses.word_states import WordStates
+from kgfm.storage import DamagedFileError, file_path, read_manifest, write_folder
+from kgfm.training import TrainingConfig, fit
+
+KIND, FORMAT = "senses", 1
+Say = Callable[[str], None]
+
+
+class SenseTagger:
+    """Give words in context their WordNet senses.
+
+    Args:
+        graph: Made of WordNet.
+        backbone: Name, mapping such as ``{"name": "minilm", "freeze": 4}``, or a ready one.
+        pointers: Let synsets read their neighbours in the graph.
+        prior: Use the order in which WordNet lists the senses of a word.
+        width: Of the space in which words and synsets meet.
+        dropout: Of the words' states.
+        max_tokens: Of neighbouring sentences that are read together.
+        seed: Of the untrained weights and of training.
+    """
+
+    def __init__(
+        self,
+        graph: KnowledgeGraph,
+        backbone: str | Mapping[str, Any] | Backbone = "minilm",
+        *,
+        pointers: bool = True,
+        prior: bool = True,
+        width: int = 384,
+        dropout: float = 0.1,
+        max_tokens: int = 100,
+        seed: int = 0,
+    ) -> None:
+        self.inventory = Inventory(graph)
+        self.backbone = load_backbone(backbone)
+        self.settings: dict[str, Any] = {
+            "pointers": pointers,
+            "prior": prior,
+            "width": width,
+            "dropout": dropout,
+            "max_tokens": max_tokens,
+            "seed": seed,
+        }
+        self.training: dict[str, Any] = {}
+        self.known: set[tuple[str, str]] = set()
+        self.collator = SenseCollator(
+            self.backbone.tokenizer, self.inventory, max_tokens=max_tokens
+        )
+        self._model: SenseModel | None = None
+
+    @property
+    def graph(self) -> KnowledgeGraph:
+        return self.inventory.graph
+
+    @property
+    def model(self) -> SenseModel:
+        """The trained model.
+
+        Raises:
+            RuntimeError: Nothing has been trained or loaded.
+        """
+        if self._model is None:
+            raise RuntimeError("This tagger is untrained: call fit, or SenseTagger.load(folder).")
+        return self._model
+
+    def fit(
+        self,
+        train: Sequence[Sentence],
+        validation: Sequence[Sentence],
+        config: TrainingConfig | None = None,
+        *,
+        folder: str | os.PathLike[str],
+        examples: Sequence[Sentence] = (),
+        head_epochs: int = 3,
+        tune: bool = True,
+        encode: TextEncoder | None = None,
+        cache: str | os.PathLike[str] = "cache",
+        resume: bool = False,
+        say: Say = lambda _: None,
+    ) -> dict[str, float]:
+        """Train on tagged sentences; the best epoch on the validation part is kept.
+
+        First the head alone learns, on what the untrained backbone makes of each word, which is
+        computed once; then the backbone's upper layers learn too (Kumar et al., 2022,
+        https://arxiv.org/abs/2202.10054).
+
+        Args:
+            train: Tagged sentences, in the order of their documents.
+            validation: The same, of other documents.
+            config: How to train; its ``epochs`` are those of the second part.
+            folder: For checkpoints and logs.
+            examples: Single sentences besides, such as WordNet's own examples.
+            head_epochs: Epochs of the first part; 0 leaves it out.
+            tune: ``False`` leaves the second part out.
+            encode: Makes the frozen vectors of the glosses; by default the packaged MiniLM.
+            cache: Keeps the states of words and those after frozen layers.
+            resume: Go on from the last checkpoint.
+            say: Told what is being done.
+
+        Returns:
+            Figures of the best epoch: ``f1``, and ``f1_unseen`` of words that ``train`` has not.
+        """
+        config = config or TrainingConfig()
+        self.known = self.inventory.words(one for s in train for one in s.instances)
+        texts = self.collator.prepare(train)
+        texts += self.collator.prepare(examples, join=False)
+        texts = [text for text in texts if text.right.any()]
+        held = self.collator.prepare(validation, known=self.known)
+        held = [text for text in held if text.ids]
+        say(f"{len(texts):,} windows to train on, {len(held):,} to choose by")
+        glosses = gloss_vectors(self.inventory, encode, _told(say, "glosses"))
+        torch.manual_seed(self.settings["seed"])
+        self._model = self._build(standardised(glosses), *_rows(texts))
+        part = _Part(texts, held, Path(folder), Path(cache), resume, say)
+        figures: dict[str, float] = {}
+        if head_epochs:
+            figures = self._fit_head(part, replace(config, epochs=head_epochs))
+        if tune:
+            figures = self._fit_all(part, config)
+        self.training = {"validation": figures, "windows": len(texts)}
+        return figures
+
+    def _fit_head(self, part: _Part, config: TrainingConfig) -> dict[str, float]:
+        """Train all but the backbone, whose states are computed once."""
+        model = self.model
+        states = WordStates(model, part.cache / "words")
+        states.fill([*part.train, *part.held], self.collator, _told(part.say, "windows"))
+        trained = [p for p in self.backbone.parameters() if p.requires_grad]
+        for parameter in trained:
+            parameter.requires_grad_(False)
+        self.collator.word_states = states
+        try:
+            return part.fit(model, self.collator, config, self.settings["seed"], "head")
+        finally:
+            self.collator.word_states = None
+            for parameter in trained:
+                parameter.requires_grad_(True)
+
+    def _fit_all(self, part: _Part, config: TrainingConfig) -> dict[str, float]:
+        """Train the backbone's upper layers too."""
+        if config.cache_states and self.backbone.freeze:
+            limit = int(config.cache_limit_gb * 2**30)
+            states = FrozenStates(self.backbone, part.cache / "states", limit_bytes=limit)
+            texts = [text.input_ids for text in (*part.train, *part.held)]
+            states.fill(texts, progress=_told(part.say, "windows"))
+            self.collator.states = states
+        try:
+            return part.fit(self.model, self.collator, config, self.settings["seed"], "")
+        finally:
+            self.collator.states = None
+
+    def _build(self, glosses: np.ndarray, named: np.ndarray, read_from: np.ndarray) -> SenseModel:
+        kinds = 0
+        if self.settings["pointers"]:
+            kinds = 2 * self.inventory.num_relations
+            self.collator.pointers = self.inventory.pointers.only_from(read_from)
+        return SenseModel(
+            self.backbone,
+            torch.from_numpy(glosses),
+            torch.from_numpy(named),
+            torch.from_numpy(read_from),
+            num_kinds=kinds,
+            **{name: self.settings[name] for name in ("width", "prior", "dropout")},
+        )
+
+    @torch.inference_mode()
+    def __call__(
+        self, sentences: Sequence[Sentence], *, batch_size: int = 32
+    ) -> dict[str, tuple[str, ...]]:
+        """Return the sense key of each instance whose word is in WordNet.
+
+        One that lies beyond the longest text that the backbone reads gets its first sense.
+
+        Args:
+            sentences: In the order of their documents: neighbours are read together.
+            batch_size: Windows in a batch.
+        """
+        self.model.eval()
+        texts = [text for text in self.collator.prepare(sentences) if text.ids]
+        by_id = {one.id: one for sentence in sentences for one in sentence.instances}
+        found: dict[str, tuple[str, ...]] = {}
+        order = sorted(range(len(texts)), key=lambda row: len(texts[row].input_ids))
+        for start in range(0, len(order), batch_size):
+            part = [texts[row] for row in order[start : start + batch_size]]
+            batch = self.collator.pack(part).to(next(self.model.parameters()).device)
+            chosen = best(self.model(batch).logits, batch)
+            place = (chosen - _first_candidates(batch.candidate_word, batch.num_words)).tolist()
+            ids = [id for text in part for id in text.ids]
+            for id, number, row in zip(ids, place, chosen.tolist(), strict=True):
+                if row >= 0:
+                    found[id] = (self._keys(by_id[id])[number],)
+        for id, one in by_id.items():
+            if id not in found and self._keys(one):
+                found[id] = self._keys(one)[:1]
+        return {id: found[id] for id in by_id if id in found}
+
+    def _keys(self, one: Instance) -> tuple[str, ...]:
+        return self.inventory.candidates(one.lemma, one.pos).keys
+
+    def save(self, folder: str | os.PathLike[str], *, graph: str = "copy") -> None:
+        """Save what is needed to tag again: JSON and safetensors, hashes, one commit.
+
+        Args:
+            folder: Where.
+            graph: ``copy`` puts WordNet's snapshot into the folder; ``link`` notes its path.
+        """
+        folder = Path(folder)
+        state = {name: value.contiguous() for name, value in self.model.state_dict().items()}
+        config = {
+            **self.settings,
+            "backbone": {"name": self.backbone.name, "freeze": self.backbone.freeze},
+            "known": sorted(map(list, self.known)),
+            "training": self.training,
+        }
+        where = saving.save_graph(self.graph, folder, graph)
+        with tempfile.TemporaryDirectory() as temporary:
+            config["tokenizer"] = saving.write_backbone(self.backbone, Path(temporary))
+            (Path(temporary) / "config.json").write_text(json.dumps(config))
+            files = saving.copies(Path(temporary))
+            files["model.safetensors"] = lambda path: save_file(state, path)
+            write_folder(
+                folder,
+                files,
+                {
+                    "kind": KIND,
+                    "format": FORMAT,
+                    "graph": where,
+                    "versions": saving.versions(),
+                },
+            )
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> SenseTagger:
+        """Load what :meth:`save` wrote, every hash checked.
+
+        Raises:
+            FileNotFoundError: There is none.
+            DamagedFileError: A file is missing, truncated or changed, or the graph is another one.
+        """
+        folder = Path(folder)
+        manifest = read_manifest(folder, KIND, FORMAT)
+        config = json.loads(file_path(folder, manifest, "config.json", verify=True).read_text())
+        weights = file_path(folder, manifest, "model.safetensors", verify=True)
+        try:
+            kept = {name: config.pop(name) for name in ("backbone", "tokenizer", "known")}
+            training = config.pop("training")
+            graph = saving.load_graph(folder, manifest)
+            if graph.fingerprint != manifest["graph"]["fingerprint"]:
+                raise DamagedFileError(f"The graph of {folder} has changed; its rows are others.")
+            backbone = saving.load_backbone(folder, manifest, kept["backbone"], kept["tokenizer"])
+            tagger = cls(graph, backbone, **config)
+            state = load_file(weights)
+            named = torch.nonzero(state["place"])[:, 0]
+            named = named[torch.argsort(state["place"][named])]
+            tagger._model = tagger._build(
+                state["glosses"].numpy(), named.numpy(), state["read_from"].numpy()
+            )
+            tagger._model.load_state_dict(state)
+        except (KeyError, TypeError, SafetensorError, RuntimeError) as error:
+            raise DamagedFileError(f"The files in {folder} do not fit together: {error}") from None
+        tagger.training = training
+        tagger.known = {(lemma, pos) for lemma, pos in kept["known"]}
+        tagger._model.eval()
+        return tagger
+
+    def __repr__(self) -> str:
+        how = "with" if self.settings["pointers"] else "without"
+        state = "" if self._model is not None else ", untrained"
+        return f"SenseTagger({self.backbone.name} {how} pointers over {self.graph!r}{state})"
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What both parts of training share."""
+
+    train: Sequence[PreparedWindow]
+    held: Sequence[PreparedWindow]
+    folder: Path
+    cache: Path
+    resume: bool
+    say: Say
+
+    def fit(
+        self,
+        model: SenseModel,
+        collator: SenseCollator,
+        config: TrainingConfig,
+        seed: int,
+        name: str,
+    ) -> dict[str, float]:
+        folder = self.folder / name
+        return fit(
+            model,
+            collator,
+            self.train,
+            self.held,
+            config,
+            folder=folder,
+            seed=seed,
+            resume=self.resume,
+        )
+
+
+def _told(say: Say, what: str) -> Callable[[int, int], None]:
+    return lambda done, total: say(f"{done:,} of {total:,} {what}")
+
+
+def _rows(texts: Sequence[PreparedWindow]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of the synsets that are right somewhere, and of all candidates."""
+    candidates = np.concatenate([text.candidates for text in texts])
+    right = np.concatenate([text.right for text in texts])
+    return np.unique(candidates[right]), np.unique(candidates)
+
+
+def _first_candidates(candidate_word: torch.Tensor, num_words: int) -> torch.Tensor:
+    counts = torch.bincount(candidate_word, minlength=num_words)
+    return counts.cumsum(0) - counts
