@@ -144,7 +144,7 @@ class SenseTagger:
         if head_epochs:
             figures = self._fit_head(part, replace(config, epochs=head_epochs))
         if tune:
-            figures = self._fit_all(part, config)
+            figures = self._fit_all(part, config, head_learnt=head_epochs > 0)
         self.training = {"validation": figures, "windows": len(texts)}
         return figures
 
@@ -164,8 +164,12 @@ class SenseTagger:
             for parameter in trained:
                 parameter.requires_grad_(True)
 
-    def _fit_all(self, part: _Part, config: TrainingConfig) -> dict[str, float]:
-        """Train the backbone's upper layers too."""
+    def _fit_all(
+        self, part: _Part, config: TrainingConfig, *, head_learnt: bool
+    ) -> dict[str, float]:
+        """Train the backbone's upper layers too; the head, which has learnt, learns slower."""
+        if head_learnt:
+            config = replace(config, graph_learning_rate=config.graph_learning_rate / 4)
         if config.cache_states and self.backbone.freeze:
             limit = int(config.cache_limit_gb * 2**30)
             states = FrozenStates(self.backbone, part.cache / "states", limit_bytes=limit)
