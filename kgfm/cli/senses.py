@@ -23,6 +23,7 @@ def train(
     head_epochs: int = 3,
     tune: bool = True,
     pointers: bool = True,
+    prior: bool = True,
     examples: bool = True,
     seed: int = 0,
     cache: str | Path = "cache",
@@ -40,6 +41,7 @@ def train(
         head_epochs: Epochs in which all but MiniLM learns, before the layers above learn too.
         tune: Let MiniLM's layers above ``freeze`` learn too, after the head.
         pointers: Let synsets read their neighbours in the graph.
+        prior: Use the order in which WordNet lists the senses of a word.
         examples: Train on the examples in WordNet's glosses too.
         seed: Of all that is random.
         cache: Keeps the states after frozen layers.
@@ -55,6 +57,7 @@ def train(
         wordnet,
         {"name": "minilm", "freeze": freeze},
         pointers=pointers,
+        prior=prior,
         max_tokens=config.max_tokens,
         seed=seed,
     )
