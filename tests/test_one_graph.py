@@ -11,6 +11,7 @@ import pytest
 import rdflib
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sparql_server import Oxigraph
 
 from kgfm.graph import KnowledgeGraph
 from kgfm.stores.layouts.tables_write import FORMATS
@@ -240,3 +241,24 @@ def test_the_same_graph_gives_the_same_links_subgraphs_and_logits(tmp_path: Path
         for name in ("nodes", "edge_index", "edge_type", "hops"):
             assert np.array_equal(getattr(cut, name), getattr(first_cut, name)), name
         assert prediction.scores == first.scores
+
+
+@pytest.mark.sparql
+@pytest.mark.filterwarnings("ignore:.*have no label")
+def test_attributes_of_triples_change_neither_the_road_over_a_server_nor_what_is_cut_live(
+    oxigraph: Oxigraph, tmp_path: Path
+) -> None:
+    from test_live import both
+
+    from kgfm.retrieval import LiveGraph, LiveRetriever
+    from kgfm.retrieval.live_sparql import SparqlServer
+
+    keys = [EX + name for name in "abcdef"]
+    triples = [(keys[i], EX + "next", keys[i * i % 6]) for i in range(6)]
+    columns = {"since": [*range(1990, 1996)], EX + "by": ["x", None, '"', "\n", None, "y"]}
+    kg = KnowledgeGraph.from_records([], triples, edge_attributes=columns)
+    url = oxigraph.put(kg.to_rdf(tmp_path / "graph.nt").read_bytes())
+    assert KnowledgeGraph.from_sparql(url).fingerprint == kg.fingerprint
+    live = LiveRetriever(LiveGraph(SparqlServer(url)), deadline=120)
+    expected, found = both(kg, live, [[key] for key in keys])
+    assert found == expected

@@ -15,7 +15,7 @@ import pyarrow
 import pyoxigraph
 import pytest
 import rdflib
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgfm.graph import GraphSchema, KnowledgeGraph
@@ -552,6 +552,7 @@ edge_columns = st.sampled_from([edge_values, st.none(), st.integers(), st.boolea
 
 
 @pytest.mark.filterwarnings("ignore:.* have no label")
+@settings(max_examples=40)
 @given(records, st.lists(places, max_size=6), st.data())
 def test_attributes_of_triples_read_back_to_the_same_snapshot(
     tmp_path_factory: pytest.TempPathFactory, known, drawn, data
