@@ -113,6 +113,14 @@ def test_given_mentions_are_taken_as_they_are(answering: Pipeline) -> None:
     assert found.graph_used
 
 
+def test_a_linker_with_context_reads_by_the_text_encoder(answering: Pipeline) -> None:
+    other = pipeline_for("answer", linker={"name": "names", "context": True})
+    text = f"Who knows {answering.graph.labels[3]}?"
+    (mention,) = other.linker.link_spans(text, [(10, len(text) - 1)])
+    assert mention.candidates[0][0] == answering.graph.keys[3]
+    assert other.linker.config()["context"]
+
+
 def test_parts_may_be_names_mappings_or_objects(answering: Pipeline) -> None:
     graph = answering.graph
     other = pipeline_for(
