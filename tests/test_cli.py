@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -281,7 +282,14 @@ def test_a_closed_pipe_is_no_error(run: Path) -> None:
 def test_ctrl_c_says_how_to_go_on_and_resuming_does(tmp_path: Path) -> None:
     recipe = tiny_recipe(tmp_path)
     command = [sys.executable, "-m", "kgfm", "train", str(recipe), "--training.epochs=200"]
-    first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    first = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell starts what runs in its background deaf to Ctrl-C, and children inherit that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
     until = time.monotonic() + 120
     while not last.exists() and time.monotonic() < until:
