@@ -276,6 +276,7 @@ def table(rows: list[Row]) -> Iterator[str]:
 @contextmanager
 def _folder(given: Path | None) -> Iterator[Path]:
     if given is not None:
+        given.mkdir(parents=True, exist_ok=True)
         yield given
         return
     with tempfile.TemporaryDirectory(prefix="kgfm-bench-") as made:

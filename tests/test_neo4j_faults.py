@@ -16,6 +16,7 @@ from neo4j_server import Neo4j, Proxy, free_port
 from kgfm import KnowledgeGraph
 from kgfm.datasets.world import world_path
 from kgfm.stores.neo4j import Server
+from kgfm.stores.neo4j.parts import Parts
 from kgfm.stores.server import ServerUnavailableError
 
 RANGE = "UNWIND range(1, $n) AS i RETURN i"
@@ -228,3 +229,43 @@ def test_an_export_killed_at_ten_moments_goes_on(neo4j: Neo4j, tmp_path: Path) -
     subprocess.run(command, check=True, env=environment())
     assert KnowledgeGraph.open(out, verify=True).fingerprint == graph.fingerprint
     assert not parts.exists()
+
+
+@pytest.mark.parametrize("moment", range(5))
+def test_an_export_that_is_cut_while_it_tidies_up_can_begin_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    folder, about = tmp_path / "parts", {"uri": "bolt://server"}
+    parts = Parts(folder, about)
+    for name in ("a", "b"):
+        parts.write(name, lambda file: file.add([1]))
+    (folder / ".tmp-cut").touch()
+    unlink, left = Path.unlink, [moment]
+
+    def cut(path: Path, missing_ok: bool = False) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", cut)
+        try:
+            parts.remove()
+        except KeyboardInterrupt:
+            assert moment < 4
+    assert folder.exists() == (moment < 4)
+    Parts(folder, about).remove()
+    assert not folder.exists()
+
+
+def test_an_export_that_is_cut_as_it_begins_can_begin_again(tmp_path: Path) -> None:
+    (tmp_path / ".tmp-cut").touch()
+    Parts(tmp_path, {}).remove()
+    assert not tmp_path.exists()
+
+
+def test_an_export_leaves_a_folder_of_other_files_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(ValueError, match="holds other files"):
+        Parts(tmp_path, {})

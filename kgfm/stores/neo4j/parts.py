@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -14,6 +14,7 @@ from kgfm.storage import replace_file
 
 T = TypeVar("T")
 _ABOUT = "export.json"
+_TEMPORARY = ".tmp-"
 
 
 class PartFile:
@@ -46,7 +47,8 @@ class Parts:
         self._folder.mkdir(parents=True, exist_ok=True)
         known = self._folder / _ABOUT
         if not known.exists():
-            if any(self._folder.iterdir()):
+            # One that was killed as it began, or as it removed its last file, leaves temporaries.
+            if any(not path.name.startswith(_TEMPORARY) for path in self._folder.iterdir()):
                 raise ValueError(
                     f"{self._folder} holds other files; name a new or empty folder with parts=."
                 )
@@ -56,13 +58,15 @@ class Parts:
             replace_file(known, content)
 
     def _clear(self) -> None:
-        for path in self._folder.glob("*.jsonl"):
+        for path in [*self._folder.glob("*.jsonl"), *self._folder.glob(f"{_TEMPORARY}*")]:
             path.unlink()
-        (self._folder / _ABOUT).unlink()
+        (self._folder / _ABOUT).unlink()  # last: without it the folder would be somebody else's
 
     def remove(self) -> None:
         """Remove the folder, once what it holds is no longer needed."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        with suppress(OSError):
+            self._clear()
+            self._folder.rmdir()
 
     def missing(self, name: str) -> bool:
         """Say whether a part is still to be read."""
@@ -73,7 +77,7 @@ class Parts:
 
     def write(self, name: str, fill: Callable[[PartFile], T]) -> T:
         """Write a part, and return what ``fill`` returns, which may begin anew at any time."""
-        descriptor, temporary = tempfile.mkstemp(dir=self._folder, prefix=".tmp-")
+        descriptor, temporary = tempfile.mkstemp(dir=self._folder, prefix=_TEMPORARY)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 value = fill(PartFile(file))
