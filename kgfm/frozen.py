@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float, Int
 
 from kgfm.backbones import Backbone
-from kgfm.storage import file_path, read_manifest, write_folder
+from kgfm.shards import Shards
 
-KIND, FORMAT = "states", 1
+KIND = "states"
 SHARD_TEXTS = 2048
 _NAME = re.compile(r"[0-9a-f]{24}-\d+-float\d+")
 """Folders with such names are the cache's own; no other one is ever removed."""
@@ -55,17 +55,14 @@ class FrozenStates:
         name = f"{backbone.lower_hash()[:24]}-{backbone.freeze}-{self.dtype.name}"
         self.root = Path(folder)
         self.folder = self.root / name
-        self._places: dict[bytes, tuple[np.ndarray, int, int]] = {}
-        for shard in sorted(self.folder.glob("shard-*")):
-            self._open(shard)
+        self._shards = Shards(self.folder, KIND)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._shards)
 
     def get(self, input_ids: Int[np.ndarray, "token"]) -> Float[np.ndarray, "token width"] | None:
         """Return the states of a text, or ``None`` if they are not there."""
-        place = self._places.get(_key(input_ids))
-        return None if place is None else place[0][place[1] : place[2]]
+        return self._shards.get(_key(input_ids))
 
     def fill(
         self,
@@ -75,7 +72,7 @@ class FrozenStates:
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         """Compute and keep the states of all texts that are not there yet."""
-        missing = {_key(ids): ids for ids in texts if _key(ids) not in self._places}
+        missing = {_key(ids): ids for ids in texts if _key(ids) not in self._shards}
         rows = sorted(missing.items(), key=lambda item: (len(item[1]), item[0]))
         for start in range(0, len(rows), SHARD_TEXTS):
             shard = rows[start : start + SHARD_TEXTS]
@@ -91,26 +88,14 @@ class FrozenStates:
         return states + 24 * len(texts) + 2048
 
     def _write(self, rows: Sequence[tuple[bytes, np.ndarray]], batch_size: int) -> None:
-        offsets = np.concatenate([[0], np.cumsum([len(ids) for _, ids in rows])])
+        counts = [len(ids) for _, ids in rows]
+        offsets = np.concatenate([[0], np.cumsum(counts)])
         states = np.empty((int(offsets[-1]), self.backbone.width), dtype=self.dtype)
         for start in range(0, len(rows), batch_size):
             batch = [ids for _, ids in rows[start : start + batch_size]]
             for number, found in enumerate(self._lower(batch), start):
                 states[offsets[number] : offsets[number + 1]] = found
-        keys = np.frombuffer(b"".join(key for key, _ in rows), dtype=np.uint8).reshape(-1, 16)
-        # Another process may write at the same time: other texts make another name, and the same
-        # texts the same shard.
-        shard = self.folder / f"shard-{blake2b(keys.tobytes(), digest_size=16).hexdigest()}"
-        write_folder(
-            shard,
-            {
-                "states.npy": lambda path: np.save(path, states),
-                "offsets.npy": lambda path: np.save(path, offsets),
-                "keys.npy": lambda path: np.save(path, keys),
-            },
-            {"kind": KIND, "format": FORMAT},
-        )
-        self._open(shard)
+        self._shards.write([key for key, _ in rows], counts, states)
 
     def _lower(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
         device = next(self.backbone.parameters()).device
@@ -123,21 +108,6 @@ class FrozenStates:
         self.backbone.eval()
         states = self.backbone.lower(padded.to(device), mask.to(device)).cpu().numpy()
         return [found[: len(ids)] for found, ids in zip(states, batch, strict=True)]
-
-    def _open(self, shard: Path) -> None:
-        """Find the shard's texts; those of one that is unfinished or damaged are computed again."""
-        try:
-            manifest = read_manifest(shard, KIND, FORMAT)
-            paths = {  # the states are too large to be read whole just to compare their hash
-                name: file_path(shard, manifest, f"{name}.npy", verify=name != "states")
-                for name in ("states", "offsets", "keys")
-            }
-            states = np.load(paths["states"], mmap_mode="r")
-            offsets, keys = np.load(paths["offsets"]).tolist(), np.load(paths["keys"])
-        except (ValueError, OSError):  # among them DamagedFileError
-            return
-        for number, key in enumerate(keys):
-            self._places[key.tobytes()] = (states, offsets[number], offsets[number + 1])
 
     def _room_for(self, wanted: int) -> bool:
         caches = [path for path in self.root.glob("*") if _NAME.fullmatch(path.name)]

@@ -20,6 +20,7 @@ PACKAGE = Path(kgfm.__file__).parent
 ROWS: list[tuple[int, tuple[str, ...]]] = [
     (0, ("types", "registry")),
     (0, ("storage",)),
+    (0, ("shards",)),
     (1, ("graph",)),
     (2, ("stores",)),
     (3, ("retrieval",)),

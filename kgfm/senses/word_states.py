@@ -12,9 +12,9 @@ from jaxtyping import Float
 
 from kgfm.senses.batch import PreparedWindow, SenseCollator
 from kgfm.senses.model import SenseModel
-from kgfm.storage import file_path, read_manifest, write_folder
+from kgfm.shards import Shards
 
-KIND, FORMAT = "word-states", 1
+KIND = "word-states"
 SHARD_WINDOWS = 1024
 
 
@@ -34,15 +34,11 @@ class WordStates:
         digest = blake2b(f"{model.backbone.name} {model.read}".encode(), digest_size=12)
         for parameter in model.backbone.parameters():
             digest.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().data)
-        self.folder = Path(folder) / f"words-{digest.hexdigest()}"
-        self._places: dict[bytes, tuple[np.ndarray, int, int]] = {}
-        for shard in sorted(self.folder.glob("shard-*")):
-            self._open(shard)
+        self._shards = Shards(Path(folder) / f"words-{digest.hexdigest()}", KIND)
 
     def get(self, window: PreparedWindow) -> Float[np.ndarray, "word layer width"] | None:
         """Return the states of a window's words, or ``None`` if they are not there."""
-        place = self._places.get(key_of(window))
-        return None if place is None else place[0][place[1] : place[2]]
+        return self._shards.get(key_of(window))
 
     def fill(
         self,
@@ -51,7 +47,7 @@ class WordStates:
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         """Compute and keep the states of all windows that are not there yet."""
-        missing = {key_of(w): w for w in windows if key_of(w) not in self._places}
+        missing = {key_of(w): w for w in windows if key_of(w) not in self._shards}
         rows = sorted(missing.values(), key=lambda window: len(window.input_ids))
         for start in range(0, len(rows), SHARD_WINDOWS):
             part = rows[start : start + SHARD_WINDOWS]
@@ -63,19 +59,8 @@ class WordStates:
         self, windows: Sequence[PreparedWindow], states: Float[np.ndarray, "word layer width"]
     ) -> None:
         """Write a shard: the states of the words of some windows, one after another."""
-        keys = np.frombuffer(b"".join(map(key_of, windows)), dtype=np.uint8).reshape(-1, 16)
-        offsets = np.concatenate([[0], np.cumsum([len(window.ids) for window in windows])])
-        arrays = {"states": states.astype(np.float16), "offsets": offsets, "keys": keys}
-        shard = self.folder / f"shard-{blake2b(keys.tobytes(), digest_size=16).hexdigest()}"
-        write_folder(
-            shard,
-            {
-                f"{name}.npy": lambda path, array=array: np.save(path, array)  # type: ignore[misc]
-                for name, array in arrays.items()
-            },
-            {"kind": KIND, "format": FORMAT},
-        )
-        self._open(shard)
+        counts = [len(window.ids) for window in windows]
+        self._shards.write(list(map(key_of, windows)), counts, states.astype(np.float16))
 
     @torch.inference_mode()
     def _states(
@@ -89,21 +74,6 @@ class WordStates:
             .numpy()
             for start in range(0, len(windows), batch_size)
         ]
-
-    def _open(self, shard: Path) -> None:
-        """Find the shard's windows; those of a damaged one are computed again."""
-        try:
-            manifest = read_manifest(shard, KIND, FORMAT)
-            paths = {  # the states are too large to be read whole just to compare their hash
-                name: file_path(shard, manifest, f"{name}.npy", verify=name != "states")
-                for name in ("states", "offsets", "keys")
-            }
-            states = np.load(paths["states"], mmap_mode="r")
-            offsets, keys = np.load(paths["offsets"]).tolist(), np.load(paths["keys"])
-        except (ValueError, OSError):  # among them DamagedFileError
-            return
-        for number, key in enumerate(keys):
-            self._places[key.tobytes()] = (states, offsets[number], offsets[number + 1])
 
 
 def key_of(window: PreparedWindow) -> bytes:
