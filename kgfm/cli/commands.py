@@ -2,60 +2,24 @@
 
 from __future__ import annotations
 
-import re
-import sys
-from argparse import ArgumentError
 from collections.abc import Callable, Sequence
 
 from jsonargparse import ArgumentParser, Namespace
 
 from kgfm.cli import senses, show, verbs
-from kgfm.recipes import Recipe, evaluate, read_recipe, recipe_parser, train, write_json
+from kgfm.cli.options import (
+    add_json_option,
+    add_text_options,
+    command_parser,
+    parse_options,
+    say,
+    silence,
+    with_hint,
+    write_figures,
+)
+from kgfm.recipes import Recipe, evaluate, read_recipe, recipe_parser, train
 from kgfm.recipes.read import parse_recipe
-from kgfm.registry import nearest
 from kgfm.training import TrainingConfig
-
-
-def say(line: str) -> None:
-    """Tell what is being done."""
-    print(line, flush=True)
-
-
-def _parser(name: str, description: str) -> ArgumentParser:
-    return ArgumentParser(
-        prog=f"kgfm {name}", description=description, exit_on_error=False, allow_abbrev=False
-    )
-
-
-def _parse(parser: ArgumentParser, given: Sequence[str]) -> Namespace:
-    try:
-        return parser.parse_args(list(given))
-    except ArgumentError as error:
-        raise ValueError(_with_hint(str(error), parser)) from None
-
-
-def _with_hint(message: str, parser: ArgumentParser) -> str:
-    """Name the option that is nearest to an unknown one."""
-    unknown = re.search(r"[Uu]nrecognized arguments: (--[^\s=]+)", message)
-    if unknown is None:
-        return message
-    known = set(re.findall(r"--[\w.-]+", parser.format_help()))
-    return f"no option {unknown[1]!r}.{nearest(unknown[1], known)} See {parser.prog} --help."
-
-
-def _json_option(parser: ArgumentParser, what: str = "the figures") -> None:
-    parser.add_argument("--json", type=str | None, help=f"Write {what} to this file too.")
-
-
-def _text_options(parser: ArgumentParser) -> None:
-    parser.add_argument("texts", nargs="*", help="Texts, each in quotes.")
-    parser.add_argument("--file", type=str | None, help="A text a line, or JSON lines (.jsonl).")
-
-
-def _write(path: str | None, value: object) -> None:
-    if path is not None:
-        write_json(path, value)
-
 
 # -- the graph ------------------------------------------------------------------------------------
 
@@ -67,7 +31,7 @@ def graph_build(given: Sequence[str]) -> None:
     """
     from kgfm.cli import graphs
 
-    parser = _parser("graph build", (graph_build.__doc__ or "") + _settings_help(given))
+    parser = command_parser("graph build", (graph_build.__doc__ or "") + _settings_help(given))
     parser.add_argument(
         "source",
         nargs="+",
@@ -78,11 +42,11 @@ def graph_build(given: Sequence[str]) -> None:
     parser.add_argument("--out", required=True, type=str, help="The snapshot's folder.")
     graphs.add_build_options(parser)
     graphs.add_common_options(parser)
-    _json_option(parser, "the counts")
-    options = _parse(parser, given)
+    add_json_option(parser, "the counts")
+    options = parse_options(parser, given)
     built = graphs.build(options)
     say(f"{built!r} in {options.out}")
-    _write(options.json, built.manifest["counts"])
+    write_figures(options.json, built.manifest["counts"])
 
 
 def _settings_help(given: Sequence[str]) -> str:
@@ -100,29 +64,29 @@ def graph_refresh(given: Sequence[str]) -> None:
     """
     from kgfm.cli import graphs
 
-    parser = _parser("graph refresh", (graph_refresh.__doc__ or "") + _settings_help(given))
+    parser = command_parser("graph refresh", (graph_refresh.__doc__ or "") + _settings_help(given))
     parser.add_argument("snapshot", help="The snapshot's folder.")
     parser.add_argument("source", nargs="*", help="The new dump; a server is remembered.")
     graphs.add_common_options(parser)
-    _json_option(parser, "what is different")
-    options = _parse(parser, given)
+    add_json_option(parser, "what is different")
+    options = parse_options(parser, given)
     found = graphs.refresh(options)
     say(f"{found.graph!r} in {options.snapshot}")
     say(show.counts(found.counts()))
-    _write(options.json, found.counts())
+    write_figures(options.json, found.counts())
 
 
 def graph_info(given: Sequence[str]) -> None:
     """Count what a graph holds."""
-    parser = _parser("graph info", graph_info.__doc__ or "")
+    parser = command_parser("graph info", graph_info.__doc__ or "")
     parser.add_argument("graph", help="A snapshot's folder, or a file of RDF or triples.")
     parser.add_argument("--cache", type=str, default="cache", help="Keeps what is compiled.")
     parser.add_argument("--plot", type=str | None, help="Draw the degrees into this PNG.")
-    _json_option(parser, "the counts")
-    options = _parse(parser, given)
+    add_json_option(parser, "the counts")
+    options = parse_options(parser, given)
     found = verbs.info(options.graph, cache=options.cache, plot=options.plot)
     say(show.graph_info(found))
-    _write(options.json, found)
+    write_figures(options.json, found)
 
 
 def graph_check(given: Sequence[str]) -> None:
@@ -130,30 +94,26 @@ def graph_check(given: Sequence[str]) -> None:
 
     The exit code is 1 if there is a fault, with which it cannot work well, else 0.
     """
-    parser = _parser("graph check", graph_check.__doc__ or "")
+    parser = command_parser("graph check", graph_check.__doc__ or "")
     parser.add_argument("graph", help="A snapshot's folder, or a file of RDF or triples.")
     parser.add_argument("--cache", type=str, default="cache", help="Keeps what is compiled.")
-    _json_option(parser, "the findings")
-    options = _parse(parser, given)
+    add_json_option(parser, "the findings")
+    options = parse_options(parser, given)
     found = verbs.check(options.graph, cache=options.cache)
     say(show.findings(found))
     from kgfm.linking.check import as_json
 
-    _write(options.json, as_json(found))
+    write_figures(options.json, as_json(found))
     if any(finding.level == "fault" for finding in found):
         raise SystemExit(1)
 
 
-def link(given: Sequence[str]) -> None:
-    """Find the entities that texts name; one line of JSON for each text, in the same order.
-
-    With --evaluate it compares with gold mentions instead, and says where the linker goes wrong.
-    """
+def _link_parser() -> ArgumentParser:
     from kgfm.cli import linking
 
-    parser = _parser("link", link.__doc__ or "")
+    parser = command_parser("link", link.__doc__ or "")
     parser.add_argument("graph", help="A snapshot's folder, or a file of RDF or triples.")
-    _text_options(parser)
+    add_text_options(parser)
     parser.add_argument(
         "--out", type=str | None, help="Write here, not to the terminal; goes on if interrupted."
     )
@@ -182,15 +142,25 @@ def link(given: Sequence[str]) -> None:
     )
     parser.add_argument("--weights", type=str | None, help="Of linker.fit; implies --ranked.")
     parser.add_argument("--cache", type=str, default="cache", help="Keeps what is compiled.")
-    _json_option(parser)
-    options = _parse(parser, given)
+    add_json_option(parser)
+    return parser
+
+
+def link(given: Sequence[str]) -> None:
+    """Find the entities that texts name; one line of JSON for each text, in the same order.
+
+    With --evaluate it compares with gold mentions instead, and says where the linker goes wrong.
+    """
+    from kgfm.cli import linking
+
+    options = parse_options(_link_parser(), given)
     linker = {
         name: getattr(options, name)
         for name in ("fuzzy", "ranked", "context", "weights")
         if getattr(options, name)
     }
     if linker.get("context"):
-        _silence()
+        silence()
     if options.evaluate is not None:
         if options.texts or options.file or options.out:
             raise ValueError("--evaluate has the texts; leave out texts, --file and --out.")
@@ -204,7 +174,7 @@ def link(given: Sequence[str]) -> None:
             cache=options.cache,
         )
         say(show.evaluation(found))
-        _write(options.json, found.record())
+        write_figures(options.json, found.record())
     elif options.gold_spans:
         raise ValueError("--gold-spans goes with --evaluate.")
     elif options.json is not None:
@@ -236,7 +206,7 @@ def _recipe_options(name: str, description: str | None) -> ArgumentParser:
         f"{description} RECIPE is a YAML file or the name of one that ships with kgfm; each of "
         "its keys can be set here too.",
     )
-    _json_option(parser)
+    add_json_option(parser)
     return parser
 
 
@@ -249,7 +219,7 @@ def _recipe(parser: ArgumentParser, given: Sequence[str]) -> tuple[Recipe, Names
     try:
         return parse_recipe(given[0], given[1:], parser)
     except ValueError as error:
-        raise ValueError(_with_hint(str(error), parser)) from None
+        raise ValueError(with_hint(str(error), parser)) from None
 
 
 def train_command(given: Sequence[str]) -> None:
@@ -259,24 +229,24 @@ def train_command(given: Sequence[str]) -> None:
         "--resume", action="store_true", help="Go on from the last finished epoch in the folder."
     )
     recipe, options = _recipe(parser, given)
-    _silence()
+    silence()
     found = train(recipe, resume=options.resume, say=say)
     say(show.figures(found))
     say(f'saved in {recipe.folder()}; ask it: kgfm predict {recipe.folder()} "..."')
-    _write(options.json, found)
+    write_figures(options.json, found)
 
 
 def evaluate_command(given: Sequence[str]) -> None:
     """Measure a saved pipeline on the test part of its data set, or on a file."""
-    parser = _parser("evaluate", evaluate_command.__doc__ or "")
+    parser = command_parser("evaluate", evaluate_command.__doc__ or "")
     parser.add_argument("run", help="The folder of a trained recipe.")
     parser.add_argument("--recipe", type=str | None, help="Names another data set.")
     parser.add_argument("--data", type=str | None, help="Where the data set is.")
     parser.add_argument("--part", type=str, default="test", help="test, validation or train.")
     parser.add_argument("--file", type=str | None, help="Examples as JSON lines.")
-    _json_option(parser)
-    options = _parse(parser, given)
-    _silence()
+    add_json_option(parser)
+    options = parse_options(parser, given)
+    silence()
     found = evaluate(
         options.run,
         recipe=read_recipe(options.recipe) if options.recipe else None,
@@ -286,7 +256,7 @@ def evaluate_command(given: Sequence[str]) -> None:
         say=say,
     )
     say(show.figures({options.file or options.part: found}))
-    _write(options.json, found)
+    write_figures(options.json, found)
 
 
 def controls_command(given: Sequence[str]) -> None:
@@ -296,10 +266,10 @@ def controls_command(given: Sequence[str]) -> None:
     recipe, options = _recipe(parser, given)
     from kgfm.controls import as_text, controls
 
-    _silence()
+    silence()
     table = controls(recipe, options.seeds, recipe.folder(), say=say)
     say(f"\n{as_text(table)}\n\nsaved in {recipe.folder()}")
-    _write(options.json, table)
+    write_figures(options.json, table)
 
 
 # -- a trained pipeline ---------------------------------------------------------------------------
@@ -307,37 +277,37 @@ def controls_command(given: Sequence[str]) -> None:
 
 def predict(given: Sequence[str]) -> None:
     """Ask a saved pipeline; one line for each text."""
-    parser = _parser("predict", predict.__doc__ or "")
+    parser = command_parser("predict", predict.__doc__ or "")
     parser.add_argument("run", help="The folder of a trained recipe.")
-    _text_options(parser)
-    _json_option(parser, "the predictions")
-    options = _parse(parser, given)
+    add_text_options(parser)
+    add_json_option(parser, "the predictions")
+    options = parse_options(parser, given)
     texts = verbs.texts_of(options.texts, options.file)
-    _silence()
+    silence()
     pipeline = verbs.load(options.run)
     found = verbs.predict(pipeline, texts)
     for prediction in found:
         line = show.prediction(prediction, pipeline.graph, pipeline.task)
         print(line if len(found) == 1 else f"{line}  {' '.join(prediction.text.split())}")
-    _write(options.json, [verbs.as_record(prediction) for prediction in found])
+    write_figures(options.json, [verbs.as_record(prediction) for prediction in found])
 
 
 def explain(given: Sequence[str]) -> None:
     """Show which triples an answer rests on: by how much its score falls without each."""
-    parser = _parser("explain", explain.__doc__ or "")
+    parser = command_parser("explain", explain.__doc__ or "")
     parser.add_argument("run", help="The folder of a trained recipe.")
     parser.add_argument("text", help="In quotes.")
     parser.add_argument("--limit", type=int, default=5, help="How many triples are shown.")
-    _json_option(parser, "prediction and evidence")
-    options = _parse(parser, given)
-    _silence()
+    add_json_option(parser, "prediction and evidence")
+    options = parse_options(parser, given)
+    silence()
     pipeline = verbs.load(options.run)
     found = verbs.explain(pipeline, options.text)
     print(show.prediction(found, pipeline.graph, pipeline.task))
     print(f"named: {show.mentions(found, pipeline.graph)}")
     lines = list(show.evidence(found, pipeline.graph, options.limit))
     print("\n".join(["the score falls without:", *lines]) if lines else "no triple was read")
-    _write(options.json, verbs.as_record(found, evidence=True))
+    write_figures(options.json, verbs.as_record(found, evidence=True))
 
 
 # -- word senses ----------------------------------------------------------------------------------
@@ -345,52 +315,44 @@ def explain(given: Sequence[str]) -> None:
 
 def senses_train(given: Sequence[str]) -> None:
     """Learn WordNet's word senses from SemCor; 20 documents are held out to measure on."""
-    parser = _parser("senses train", senses_train.__doc__ or "")
+    parser = command_parser("senses train", senses_train.__doc__ or "")
     parser.add_function_arguments(senses.train, skip={"config", "say"})
     parser.add_class_arguments(TrainingConfig, "training", as_group=True)
-    _json_option(parser)
-    options = vars(_parse(parser, given))
-    _silence()
+    add_json_option(parser)
+    options = vars(parse_options(parser, given))
+    silence()
     config = TrainingConfig(**vars(options.pop("training")))
     path = options.pop("json")
     figures = senses.train(config=config, say=say, **options)
     say("  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
-    _write(path, figures)
+    write_figures(path, figures)
 
 
 def senses_tag(given: Sequence[str]) -> None:
     """Write the sense keys of the WSD framework's XML; with its gold keys beside it, score them."""
-    parser = _parser("senses tag", senses_tag.__doc__ or "")
+    parser = command_parser("senses tag", senses_tag.__doc__ or "")
     parser.add_argument("run", help="The folder of a trained tagger.")
     parser.add_argument("file", help="The .data.xml.")
     parser.add_argument("--out", type=str | None, help="The key file that is written.")
-    _json_option(parser)
-    options = _parse(parser, given)
-    _silence()
+    add_json_option(parser)
+    options = parse_options(parser, given)
+    silence()
     figures = senses.tag(options.run, options.file, options.out)
     say("  ".join(f"{name} {value:.6g}" for name, value in figures.items()))
-    _write(options.json, figures)
+    write_figures(options.json, figures)
 
 
 def demo(given: Sequence[str]) -> None:
     """Train on the world graph, put the graph on trial, and ask: minutes, no network."""
-    parser = _parser("demo", demo.__doc__ or "")
+    parser = command_parser("demo", demo.__doc__ or "")
     parser.add_argument("--out", type=str, default="runs/demo", help="The run's folder.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="A run for each.")
-    _json_option(parser)
-    options = _parse(parser, given)
+    add_json_option(parser)
+    options = parse_options(parser, given)
     from kgfm.demo import demo as run_demo
 
-    _silence()
-    _write(options.json, run_demo(options.out, seeds=options.seeds, say=say))
-
-
-def _silence() -> None:
-    """Keep the progress bars of other libraries out of the output."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    sys.stdout.flush()
+    silence()
+    write_figures(options.json, run_demo(options.out, seeds=options.seeds, say=say))
 
 
 RUN: dict[str, Callable[[Sequence[str]], None]] = {
