@@ -17,41 +17,15 @@ import pytest
 import rdflib
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from turtle_text import EX, LABEL, PREFIXES, TYPE, triples_of, turtle
 
 from kgfm.graph import GraphSchema, KnowledgeGraph
 from kgfm.stores.blank_nodes import new_names
 from kgfm.stores.literals import XSD, Literal, value_of
 
-PREFIXES = """
-@prefix : <http://example.org/> .
-@prefix ex: <http://example.org/> .
-@prefix owl: <http://www.w3.org/2002/07/owl#> .
-@prefix rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#> .
-@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
-@prefix schema: <https://schema.org/> .
-@prefix skos: <http://www.w3.org/2004/02/skos/core#> .
-@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
-"""
-EX = "http://example.org/"
-LABEL = "http://www.w3.org/2000/01/rdf-schema#label"
-TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
 RDF_SUBJECT = "http://www.w3.org/1999/02/22-rdf-syntax-ns#subject"
 OWL_THING = "http://www.w3.org/2002/07/owl#Thing"
 RDFS_CLASS = "http://www.w3.org/2000/01/rdf-schema#Class"
-
-
-def turtle(folder: Path, text: str, name: str = "graph.ttl") -> Path:
-    path = folder / name
-    path.write_text(PREFIXES + text, encoding="utf-8")
-    return path
-
-
-def triples_of(kg: KnowledgeGraph) -> list[tuple[str, str, str]]:
-    columns = (kg.heads, kg.relations, kg.tails)
-    return [
-        (kg.keys[h], kg.relation_keys[r], kg.keys[t])
-        for h, r, t in zip(*(column.tolist() for column in columns), strict=True)
-    ]
 
 
 def test_rdf_is_sorted_into_names_types_attributes_and_triples(tmp_path: Path) -> None:
