@@ -18,11 +18,11 @@ This page is written by `benchmarks/linking_page.py` from the figures of
 ```python
 from kgfm.backbones import TextEncoder
 
-linker = kgfm.Linker(graph)                           # exact names, the best known bearer first
+linker = kgfm.Linker(graph)  # exact names, the best known bearer first
 linker = kgfm.Linker(graph, fuzzy=True, ranked=True)  # parts, typos, acronyms; probabilities, NIL
 linker = kgfm.Linker(graph, fuzzy=True, context=True, encode=TextEncoder())
-linker.fit(examples)                                  # learn from texts with mentions of your own
-linker.link_spans(text, [(0, 12)])                    # spans that are known already
+linker.fit(examples)  # learn from texts with mentions of your own
+linker.link_spans(text, [(0, 12)])  # spans that are known already
 ```
 
 From the command line: `kgfm link GRAPH --file texts.jsonl --out linked.jsonl --fuzzy --ranked`, and
