@@ -180,6 +180,39 @@ def test_a_new_relation_has_coefficients_by_its_text():
     torch.testing.assert_close(rgcn(longer, queries(batch)), rgcn(batch, queries(batch)))
 
 
+def test_left_out_edges_are_missed_in_training_alone():
+    torch.manual_seed(0)
+    whole, thinned = (
+        RGCN(FEATURE_WIDTH, dropout=0.0),
+        RGCN(FEATURE_WIDTH, dropout=0.0, edge_dropout=0.5),
+    )
+    thinned.load_state_dict(whole.state_dict())
+    batch = make_batch()
+    query = queries(batch)
+    assert torch.equal(thinned.eval()(batch, query), whole.eval()(batch, query))
+    assert torch.equal(whole.train()(batch, query), whole.eval()(batch, query))
+    assert not torch.equal(thinned.train()(batch, query), thinned.eval()(batch, query))
+
+
+def test_an_untrained_network_hears_what_stands_as_many_hops_away_as_it_has_layers():
+    torch.manual_seed(0)
+    rgcn = RGCN(64, layers=3).eval()
+    text = replace(
+        make_prepared((4,))[0],
+        subgraph=Subgraph(
+            np.arange(4), np.array([[1, 2, 3], [0, 1, 2]]), np.zeros(3, np.int64), np.arange(4)
+        ),
+    )
+    batch = collator().pack([text])
+    features = torch.nn.functional.normalize(torch.randn(5, len(batch.node_features), 64), dim=-1)
+    batch = replace(batch, relation_features=features[4, :NUM_RELATIONS], node_features=features[0])
+    other = features[0].clone()
+    other[batch.node_feature[3]] = features[1, 0]
+    query = torch.zeros(1, 0)
+    near, far = rgcn(batch, query)[0], rgcn(replace(batch, node_features=other), query)[0]
+    assert (near - far).norm() > 0.01 * near.norm()
+
+
 def test_a_network_without_a_layer_is_refused():
     with pytest.raises(ValueError, match="layers=0: an R-GCN needs at least one"):
         RGCN(FEATURE_WIDTH, layers=0)
