@@ -206,11 +206,21 @@ def _read_manifest(folder: Path, kind: str, format: int) -> dict[str, Any]:
 def file_path(
     folder: str | Path, manifest: Mapping[str, Any], name: str, verify: bool = False
 ) -> Path:
-    """Return the path of a file by its name in the manifest; ``verify`` compares its hash."""
+    """Return the path of a file by its name in the manifest; ``verify`` compares its hash.
+
+    Raises:
+        DamagedFileError: The manifest names no such file, its hash is another, or it is gone, as
+            after another process has replaced the folder that this one has open.
+    """
     entry = manifest["files"].get(name)
     if entry is None:
         raise DamagedFileError(f"The manifest in {folder} names no {name}.")
     path = Path(folder) / str(entry["file"])
+    if not path.is_file():
+        raise DamagedFileError(
+            f"{folder} no longer has the {name} that it had when it was opened: it was replaced or "
+            "removed meanwhile. Open it again."
+        )
     if verify and sha256(path) != entry["sha256"]:
         raise DamagedFileError(f"{path} was changed: its hash is not the one in the manifest.")
     return path

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kgfm.cli import main
 from kgfm.graph import EntityRecord, KnowledgeGraph
+from kgfm.storage import DamagedFileError
 from kgfm.stores.refresh import Changes, refresh
 
 OLD = "@prefix : <http://e.org/> . @prefix r: <http://www.w3.org/2000/01/rdf-schema#> .\n"
@@ -35,6 +36,20 @@ def test_a_refreshed_snapshot_of_rdf_is_a_fresh_one(tmp_path: Path) -> None:
         "triples_added": 1,
         "triples_removed": 1,
     }
+
+
+def test_a_snapshot_that_was_open_before_a_refresh_says_to_open_it_again(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.ttl", tmp_path / "new.ttl"
+    old.write_text(OLD)
+    new.write_text(NEW)
+    KnowledgeGraph.from_rdf(old).save(tmp_path / "kg")
+    before, read = (KnowledgeGraph.open(tmp_path / "kg") for _ in range(2))
+    labels = list(read.labels)
+    refresh(tmp_path / "kg", new)
+    assert list(read.labels) == labels
+    with pytest.raises(DamagedFileError, match=r"replaced or removed meanwhile\. Open it again"):
+        list(before.labels)
+    assert "JFK" in list(KnowledgeGraph.open(tmp_path / "kg").labels)
 
 
 def test_the_command_refreshes_tables_and_says_what_is_missing(
