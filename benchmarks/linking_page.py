@@ -22,13 +22,16 @@ linker = kgfm.Linker(graph)  # exact names, the best known bearer first
 linker = kgfm.Linker(graph, fuzzy=True, ranked=True)  # parts, typos, acronyms; probabilities, NIL
 linker = kgfm.Linker(graph, fuzzy=True, context=True, encode=TextEncoder())
 linker.fit(examples)  # learn from texts with mentions of your own
+linker.fit(examples, fine_tune=True)  # the text encoder too, on mentions in their context
+linker.save("runs/linker")  # kgfm.Linker.load("runs/linker", graph)
 linker.link_spans(text, [(0, 12)])  # spans that are known already
 ```
 
 From the command line: `kgfm link GRAPH --file texts.jsonl --out linked.jsonl --fuzzy --ranked`, and
 `kgfm link GRAPH --evaluate gold.jsonl --format elevant --fuzzy --ranked` for precision, recall,
-candidate recall, calibration and the causes of errors. In a recipe:
-`linker: {name: names, context: true}`.
+candidate recall, calibration and the causes of errors. `--fit gold.jsonl --out runs/linker` learns
+(`--fine-tune --context` trains the encoder too), and `--linker runs/linker` links with what was
+learned. In a recipe: `linker: {name: names, context: true}`.
 
 The weights that ship with kgfm were learned from invented reports about its sample graph
 (`graphs/world/fit_linker.py`). On other graphs their probabilities are too high where the graph has

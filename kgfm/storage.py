@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from io import BufferedWriter
 from pathlib import Path
 from typing import Any
@@ -83,6 +85,15 @@ def write_folder(
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         return _write_folder(folder, files, manifest)
+
+
+def copies(folder: Path) -> dict[str, Callable[[Path], None]]:
+    """Return what copies each file of a folder, by its name, for :func:`write_folder`."""
+    return {path.name: partial(_copy, path) for path in sorted(folder.iterdir())}
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
 
 
 @contextmanager

@@ -160,10 +160,18 @@ class Backbone(nn.Module):
 
     def lower_hash(self) -> str:
         """Hash of all that the states after the frozen layers depend on, besides the text."""
+        return self._hash(
+            {id(p) for layer in self.layers[self.freeze :] for p in layer.parameters()}
+        )
+
+    def weights_hash(self) -> str:
+        """Hash of the whole model, which changes when it is trained."""
+        return self._hash(set())
+
+    def _hash(self, left_out: set[int]) -> str:
         digest = hashlib.sha256(f"{self.freeze} {self.model.config.to_json_string()}".encode())
-        kept = {id(p) for layer in self.layers[self.freeze :] for p in layer.parameters()}
         for name, parameter in self.model.named_parameters():
-            if id(parameter) not in kept:
+            if id(parameter) not in left_out:
                 digest.update(name.encode())
                 digest.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().data)
         return digest.hexdigest()

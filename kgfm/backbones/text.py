@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
+from kgfm.backbones import saved
 from kgfm.backbones.backbone import Backbone
 from kgfm.backbones.load import load_backbone
 
@@ -29,6 +31,8 @@ class TextEncoder:
         backbone: Name or mapping, loaded when first used, or a ready one; never changed.
         max_tokens: Longer texts are cut.
         batch_tokens: Tokens, padding included, in one forward pass.
+        marks: What stands before and behind a mention in the texts that it was trained on, if it
+            was trained to read marked mentions; a linker then marks each mention.
     """
 
     def __init__(
@@ -37,10 +41,13 @@ class TextEncoder:
         *,
         max_tokens: int = 128,
         batch_tokens: int = 4096,
+        marks: tuple[str, str] | None = None,
     ) -> None:
         self._given = backbone
         self.max_tokens = max_tokens
         self.batch_tokens = batch_tokens
+        self.marks = marks
+        self.folder: Path | None = None
 
     @cached_property
     def backbone(self) -> Backbone:
@@ -48,13 +55,41 @@ class TextEncoder:
 
     @property
     def name(self) -> str:
-        """Says which encoder made a vector; part of a file's name."""
+        """Says which encoder made a vector; part of a file's name.
+
+        A ready backbone may have been trained, so its weights are part of the name.
+        """
         given = self._given
         if isinstance(given, Mapping):
             name = "-".join([given["name"], *(f"{k}{v}" for k, v in given.items() if k != "name")])
+        elif isinstance(given, str):
+            name = given
         else:
-            name = given if isinstance(given, str) else given.name
+            name = f"{Path(given.name).name}-{given.weights_hash()[:16]}"
         return f"{name.replace('/', '--')}-{self.max_tokens}"
+
+    @property
+    def is_named(self) -> bool:
+        """Whether its backbone was given by a name, so that another process can make its like."""
+        return not isinstance(self._given, Backbone)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the encoder to a folder: safetensors and JSON, hashes, one commit."""
+        saved.save_encoder(self, Path(folder))
+        self.folder = Path(folder)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> TextEncoder:
+        """Read what :meth:`save` wrote, every hash checked.
+
+        Raises:
+            FileNotFoundError: There is none.
+            DamagedFileError: A file is missing, truncated or changed.
+        """
+        backbone, settings = saved.read_encoder(Path(folder))
+        encoder = cls(backbone, **settings)
+        encoder.folder = Path(folder)
+        return encoder
 
     @torch.inference_mode()
     def __call__(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from jsonargparse import ArgumentParser, Namespace
 
 from kgfm.cli import senses, show, verbs
+from kgfm.cli.link import link
 from kgfm.cli.options import (
     add_json_option,
     add_text_options,
@@ -106,95 +107,6 @@ def graph_check(given: Sequence[str]) -> None:
     write_figures(options.json, as_json(found))
     if any(finding.level == "fault" for finding in found):
         raise SystemExit(1)
-
-
-def _link_parser() -> ArgumentParser:
-    from kgfm.cli import linking
-
-    parser = command_parser("link", link.__doc__ or "")
-    parser.add_argument("graph", help="A snapshot's folder, or a file of RDF or triples.")
-    add_text_options(parser)
-    parser.add_argument(
-        "--out", type=str | None, help="Write here, not to the terminal; goes on if interrupted."
-    )
-    parser.add_argument("--jobs", type=int, default=1, help="Processes; with --out.")
-    parser.add_argument(
-        "--engine", type=str, default="processes", help="processes, or ray; with --out."
-    )
-    parser.add_argument("--evaluate", type=str | None, help="A file of texts with gold mentions.")
-    parser.add_argument("--format", type=str, default="jsonl", help=f"Of gold: {linking.GOLD}.")
-    parser.add_argument(
-        "--ids",
-        type=str | None,
-        help="Attribute that has gold's names of entities, if not the key.",
-    )
-    parser.add_argument(
-        "--gold-spans", action="store_true", help="Link gold's spans only; with --evaluate."
-    )
-    parser.add_argument(
-        "--fuzzy", action="store_true", help="Partial names, typos and acronyms too."
-    )
-    parser.add_argument(
-        "--ranked", action="store_true", help="Weigh the candidates of a text together; NIL."
-    )
-    parser.add_argument(
-        "--context", action="store_true", help="Also by a text encoder; implies --ranked."
-    )
-    parser.add_argument("--weights", type=str | None, help="Of linker.fit; implies --ranked.")
-    parser.add_argument("--cache", type=str, default="cache", help="Keeps what is compiled.")
-    add_json_option(parser)
-    return parser
-
-
-def link(given: Sequence[str]) -> None:
-    """Find the entities that texts name; one line of JSON for each text, in the same order.
-
-    With --evaluate it compares with gold mentions instead, and says where the linker goes wrong.
-    """
-    from kgfm.cli import linking
-
-    options = parse_options(_link_parser(), given)
-    linker = {
-        name: getattr(options, name)
-        for name in ("fuzzy", "ranked", "context", "weights")
-        if getattr(options, name)
-    }
-    if linker.get("context"):
-        silence()
-    if options.evaluate is not None:
-        if options.texts or options.file or options.out:
-            raise ValueError("--evaluate has the texts; leave out texts, --file and --out.")
-        found = linking.evaluate(
-            options.graph,
-            options.evaluate,
-            options.format,
-            ids=options.ids,
-            gold_spans=options.gold_spans,
-            linker=linker,
-            cache=options.cache,
-        )
-        say(show.evaluation(found))
-        write_figures(options.json, found.record())
-    elif options.gold_spans:
-        raise ValueError("--gold-spans goes with --evaluate.")
-    elif options.json is not None:
-        raise ValueError("--json goes with --evaluate; --out writes the mentions.")
-    elif options.out is None:
-        linking.print_mentions(
-            options.graph, options.texts, options.file, linker=linker, cache=options.cache
-        )
-    elif options.file is None:
-        raise ValueError("--out goes with --file.")
-    else:
-        linking.link_file(
-            options.graph,
-            options.file,
-            options.out,
-            jobs=options.jobs,
-            engine=options.engine,
-            linker=linker,
-            cache=options.cache,
-        )
 
 
 # -- recipes --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What ``kgfm link`` does: to the terminal, into a file, or against gold mentions."""
+"""What ``kgfm link`` does: to the terminal, into a file, against gold mentions or to learn."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,13 @@ from kgfm.datasets.jsonl import open_graph, read_examples
 from kgfm.linking import Linker, corpus, formats
 from kgfm.linking.evaluate import Evaluation, keys_by_attribute
 from kgfm.linking.evaluate import evaluate as evaluate_linker
+from kgfm.linking.formats.document import Document
+from kgfm.linking.saved import read_linker
+from kgfm.types import Example
 
 if TYPE_CHECKING:
     from kgfm.graph import KnowledgeGraph
+    from kgfm.training import TrainingConfig
 
 Options = Mapping[str, Any]
 GOLD = ", ".join(["jsonl", *formats.FORMATS])
@@ -26,76 +31,99 @@ PAUSE = 5.0
 Report = Callable[[int, int, int], None]
 
 
-def print_mentions(
-    graph: str | Path,
-    texts: Sequence[str],
-    file: str | None,
-    *,
-    linker: Options | None = None,
-    cache: str = "cache",
-) -> None:
+@dataclass(frozen=True)
+class Made:
+    """How a linker is made.
+
+    Args:
+        graph: A snapshot's folder, or a file.
+        options: The linker's arguments.
+        folder: Of a saved linker, whose arguments count where ``options`` has none.
+        cache: Keeps what is compiled.
+    """
+
+    graph: str | Path
+    options: Options = field(default_factory=dict)
+    folder: str | None = None
+    cache: str = "cache"
+
+    def open(self) -> KnowledgeGraph:
+        return open_graph(self.graph, Path(self.cache) / "graphs")
+
+    def linker(self, graph: KnowledgeGraph | None = None, **more: Any) -> Linker:
+        """Make it; with ``context`` the vectors of all entities are computed, or found kept."""
+        kept = {} if self.folder is None else read_linker(Path(self.folder))
+        options = {**kept, **self.options, **more}
+        if options.get("context") and "encode" not in options:
+            from kgfm.backbones import TextEncoder
+
+            options["encode"] = TextEncoder()
+        linker = Linker(graph or self.open(), **options)
+        if linker.ranking.vectors is not None:
+            with _progress("entities") as report:
+                linker.ranking.vectors.compute_all(lambda done, total: report(done, done, total))
+        return linker
+
+
+@dataclass(frozen=True)
+class Gold:
+    """Texts with gold mentions.
+
+    Args:
+        file: Their file.
+        format: One of :data:`GOLD`.
+        ids: The attribute that holds what the gold calls an entity; ``None``: its key.
+    """
+
+    file: str
+    format: str = "jsonl"
+    ids: str | None = None
+
+    def read(self) -> Sequence[Document | Example]:
+        """Read the texts."""
+        if self.format == "jsonl":
+            return read_examples(self.file)
+        return formats.read(self.file, self.format)
+
+    def key_of(self, graph: KnowledgeGraph) -> Callable[[str], str | None] | None:
+        """Return what finds the graph's keys, if the gold names entities in another way."""
+        return None if self.ids is None else keys_by_attribute(graph, self.ids)
+
+
+def print_mentions(made: Made, texts: Sequence[str], file: str | None) -> None:
     """Print a line of JSON for each text, as soon as it is linked."""
     if file is None and not texts:
         raise ValueError('give a text in quotes, such as "Who directed Heat?", or --file FILE.')
     if file is not None and texts:
         raise ValueError("give texts or --file, not both.")
-    made = make_linker(open_graph(graph, Path(cache) / "graphs"), linker or {})
+    linker = made.linker()
     if file is None:
-        for text, mentions in zip(texts, made.link(list(texts)), strict=True):
+        for text, mentions in zip(texts, linker.link(list(texts)), strict=True):
             print(corpus.as_line({"text": text}, mentions), end="")
         return
     for batch in corpus.batches(corpus.read_lines(Path(file))):
-        for line in corpus.link_batch(made, [line.fields for line in batch]):
+        for line in corpus.link_batch(linker, [line.fields for line in batch]):
             print(line, end="")
         sys.stdout.flush()
 
 
-def link_file(
-    graph: str | Path,
-    file: str,
-    out: str,
-    *,
-    jobs: int = 1,
-    engine: str = "processes",
-    linker: Options | None = None,
-    cache: str = "cache",
-) -> None:
+def link_file(made: Made, file: str, out: str, *, jobs: int = 1, engine: str = "processes") -> None:
     """Link a file of texts into another one, and tell how far it is."""
-    made = make_linker(open_graph(graph, Path(cache) / "graphs"), linker or {})
+    linker = made.linker()
     with _progress() as report:
-        count = corpus.link_file(made, file, out, jobs=jobs, engine=engine, progress=report)
+        count = corpus.link_file(linker, file, out, jobs=jobs, engine=engine, progress=report)
     print(f"{count:,} texts in {out}", file=sys.stderr)
 
 
-def evaluate(
-    graph: str | Path,
-    gold: str,
-    format: str,
-    *,
-    ids: str | None = None,
-    gold_spans: bool = False,
-    linker: Options | None = None,
-    cache: str = "cache",
-) -> Evaluation:
-    """Compare what the linker finds with gold mentions.
-
-    Args:
-        graph: A snapshot's folder, or a file.
-        gold: A file of texts with mentions.
-        format: One of :data:`GOLD`.
-        ids: The attribute that holds what the gold calls an entity; ``None``: its key.
-        gold_spans: Give the linker the spans.
-        linker: Its arguments.
-        cache: Keeps what is compiled.
-    """
-    if format != "jsonl":
-        formats.format_of(format)  # before the graph is read
-    opened = open_graph(graph, Path(cache) / "graphs")
-    given = read_examples(gold) if format == "jsonl" else formats.read(gold, format)
-    key_of = None if ids is None else keys_by_attribute(opened, ids)
+def evaluate(made: Made, gold: Gold, *, gold_spans: bool = False) -> Evaluation:
+    """Compare what a linker finds with gold mentions; ``gold_spans`` gives it their spans."""
+    if gold.format != "jsonl":
+        formats.format_of(gold.format)  # before the graph is read
+    graph = made.open()
+    given, key_of = gold.read(), gold.key_of(graph)
     with _progress() as report:
         return evaluate_linker(
-            make_linker(opened, {**(linker or {}), "keep_nil": True}),
+            made.linker(graph, keep_nil=True),
             given,
             key_of=key_of,
             gold_spans=gold_spans,
@@ -103,17 +131,25 @@ def evaluate(
         )
 
 
-def make_linker(graph: KnowledgeGraph, options: Options) -> Linker:
-    """Make a linker; with ``context`` the vectors of all entities are computed, or found kept."""
-    if not options.get("context"):
-        return Linker(graph, **options)
-    from kgfm.backbones import TextEncoder
-
-    linker = Linker(graph, encode=TextEncoder(), **options)
-    assert linker.ranking.vectors is not None
-    with _progress("entities") as report:
-        linker.ranking.vectors.compute_all(lambda done, total: report(done, done, total))
-    return linker
+def fit(
+    made: Made,
+    gold: Gold,
+    out: str,
+    *,
+    fine_tune: bool | TrainingConfig = False,
+    seed: int = 0,
+    say: Callable[[str], None],
+) -> None:
+    """Learn a linker's weights from gold mentions, and perhaps its encoder; save it."""
+    if gold.format != "jsonl":
+        formats.format_of(gold.format)
+    graph = made.open()
+    given, key_of = gold.read(), gold.key_of(graph)
+    linker = made.linker(graph)
+    folder = Path(out) / "training" if fine_tune else None
+    linker.fit(given, key_of=key_of, seed=seed, fine_tune=fine_tune, folder=folder, say=say)
+    linker.save(out)
+    say(f"learned from {len(given):,} texts; the linker is in {out}")
 
 
 @contextmanager

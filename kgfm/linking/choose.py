@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
+from kgfm.types import Mention
+
 Weighed = tuple[int, int, float]
 """Start, end (exclusive) and weight."""
 
@@ -31,3 +33,22 @@ def best_apart(spans: Sequence[Weighed]) -> list[int]:
         else:
             left -= 1
     return chosen[::-1]
+
+
+def merged(
+    exact: Sequence[Mention], others: Sequence[Mention], *, overlapping: bool
+) -> list[Mention]:
+    """Put mentions of two sources together, in the order of the text.
+
+    Unless they may overlap, what is linked comes before NIL, then the longer, then the exact.
+    """
+    together = [*exact, *others]
+    if not overlapping:
+        first = sorted(together, key=lambda m: (m.entity is None, m.start - m.end))
+        taken = bytearray(max((mention.end for mention in together), default=0))
+        together = []
+        for mention in first:
+            if not any(taken[mention.start : mention.end]):
+                taken[mention.start : mention.end] = b"\1" * (mention.end - mention.start)
+                together.append(mention)
+    return sorted(together, key=lambda mention: (mention.start, mention.end))

@@ -85,8 +85,8 @@ def fit_weights(
             f"Fitting needs two texts or more with mentions of entities in the graph; got "
             f"{len(texts)} texts with {total} such mentions."
         )
-    free = _lesson(ranking, given, texts, find(texts), total)
-    bound = _lesson(ranking, given, texts, _gold_places(given, whole_names), total)
+    free = _lesson(ranking, given, find(texts), total)
+    bound = _lesson(ranking, given, _gold_places(given, whole_names), total, given=True)
     folds = np.random.default_rng(seed).permutation(len(texts)) % min(FOLDS, len(texts))
     kinds: dict[str, Weights] = {}
     for lesson, is_given in ((free, False), (bound, True)):
@@ -104,15 +104,17 @@ def fit_weights(
 def _lesson(
     ranking: Ranking,
     documents: Sequence[Document],
-    texts: Sequence[str],
     places: Places,
     total: int,
+    *,
+    given: bool = False,
 ) -> Lesson:
     """Return the spans that count, with features and what is right."""
+    texts = [document.text for document in documents]
     gold = [{(m.start, m.end): m.entity for m in document.mentions} for document in documents]
     counted = [_counts(documents[t], gold[t], (s, e)) for t, s, e, _ in places.rows()]
     places = places.take(np.array(counted, bool))
-    found, choices = ranking.choices(texts, places)
+    found, choices = ranking.choices(texts, places, given=given)
     target = np.full(len(places), -1, np.int64)
     for span, (text, start, end, _) in enumerate(places.rows()):
         entity = gold[text].get((start, end))

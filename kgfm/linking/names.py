@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kgfm.linking import fine_tuning, unranked
 from kgfm.linking.base import BaseLinker, check_texts
 from kgfm.linking.candidates import CandidateIndex
+from kgfm.linking.choose import merged
 from kgfm.linking.contexts import Encode, EntityVectors
-from kgfm.linking.dictionary import NameDictionary, spelling
+from kgfm.linking.dictionary import NameDictionary
 from kgfm.linking.fitting import fit_weights
 from kgfm.linking.formats.document import Document, documents_of, in_graph
 from kgfm.linking.ranked import find_places, given_places, mentions_of, whole_names
 from kgfm.linking.ranking import Ranking
+from kgfm.linking.saved import encoder_folder, read_linker, resolve_encode, save_linker
 from kgfm.linking.span_features import Places
 from kgfm.linking.spans import Span, Spans, resolve_spans
 from kgfm.linking.weights import LinkerWeights, resolve_weights, shipped_weights
@@ -23,6 +25,7 @@ from kgfm.types import Example, Mention
 
 if TYPE_CHECKING:
     from kgfm.graph import KnowledgeGraph
+    from kgfm.training import TrainingConfig
 
 
 _ARGUMENTS = (
@@ -39,7 +42,6 @@ _ARGUMENTS = (
     "context",
     "weights",
 )
-_MIN_SCORE = 0.05
 
 
 class Linker(BaseLinker):
@@ -78,8 +80,9 @@ class Linker(BaseLinker):
         coherence: Also by how near the candidates of a text's other mentions are in the graph
             (:mod:`kgfm.linking.coherence`).
         context: Also by how like the text an entity's label, types and description are.
-        encode: Texts in, a vector for each out, such as :class:`kgfm.backbones.TextEncoder`;
-            ``context`` needs it.
+        encode: Texts in, a vector for each out, such as :class:`kgfm.backbones.TextEncoder`, or
+            the folder of one that was saved; ``context`` needs it. One with ``marks`` reads each
+            mention in its context, marked; others read each text once.
         weights: What :meth:`fit` learned, or the path of a file of it; by default those that ship
             with kgfm, which were learned from texts about its world graph.
 
@@ -103,7 +106,7 @@ class Linker(BaseLinker):
         ranked: bool = False,
         coherence: bool = True,
         context: bool = False,
-        encode: Encode | None = None,
+        encode: Encode | str | Path | None = None,
         weights: LinkerWeights | Mapping[str, Any] | str | Path | None = None,
     ) -> None:
         for name, value in {"min_score": min_score, "min_likeness": min_likeness}.items():
@@ -128,7 +131,7 @@ class Linker(BaseLinker):
         self.ranked = ranked or context or weights is not None
         self.coherence = coherence
         self.context = context
-        self.encode = encode
+        self.encode = resolve_encode(encode)
         self.weights = resolve_weights(weights)
         self._find_spans = resolve_spans("capitals" if fuzzy and spans is None else spans)
 
@@ -162,7 +165,8 @@ class Linker(BaseLinker):
         """Return the arguments that build an equal linker over another graph, as JSON.
 
         Raises:
-            TypeError: ``spans`` is a function, which JSON cannot hold.
+            TypeError: ``spans`` is a function, which JSON cannot hold, or the encoder was trained
+                and not saved.
         """
         if callable(self.spans):
             raise TypeError(
@@ -170,7 +174,32 @@ class Linker(BaseLinker):
                 "or 'spacy:MODEL'."
             )
         weights = None if self.weights is None else self.weights.record()
-        return {name: getattr(self, name) for name in _ARGUMENTS} | {"weights": weights}
+        arguments = {name: getattr(self, name) for name in _ARGUMENTS} | {"weights": weights}
+        return arguments | encoder_folder(self.encode)
+
+    def save(self, folder: str | Path) -> None:
+        """Save the arguments, the weights and an encoder of its own; the graph stays where it is.
+
+        JSON and safetensors, with hashes; a crash leaves what was there before.
+        """
+        save_linker(self, Path(folder))
+
+    @classmethod
+    def load(
+        cls, folder: str | Path, graph: KnowledgeGraph, *, encode: Encode | None = None
+    ) -> Linker:
+        """Load what :meth:`save` wrote, over a graph.
+
+        Args:
+            folder: Where it was saved.
+            graph: Its entities are linked to.
+            encode: For a linker with ``context`` whose encoder was not its own.
+
+        Raises:
+            FileNotFoundError: There is none.
+            DamagedFileError: A file is missing, truncated or changed.
+        """
+        return cls(graph, **{"encode": encode, **read_linker(Path(folder))})
 
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={getattr(self, name)!r}" for name in _ARGUMENTS)
@@ -186,12 +215,9 @@ class Linker(BaseLinker):
         """
         check_texts(texts)
         if self.ranked:
-            return [tuple(self._merged(own, [])) for own in self._by_probability(texts)]
-        mentions = self._exact(texts)
-        if self._find_spans is not None:
-            for own, more in zip(mentions, self._others(texts, mentions), strict=True):
-                own[:] = self._merged(own, more)
-        return [tuple(of_text) for of_text in mentions]
+            found = self._by_probability(texts)
+            return [tuple(merged(own, [], overlapping=self.overlapping)) for own in found]
+        return unranked.link(self, texts, self._find_spans)
 
     def link_spans(self, text: str, spans: Sequence[Span]) -> list[Mention]:
         """Link given spans of a text: a mention for each, in their order, NIL ones too.
@@ -207,7 +233,7 @@ class Linker(BaseLinker):
             if not 0 <= start < end <= len(text):
                 raise ValueError(f"A span lies within the text's {len(text)}; got {start}, {end}.")
         if not self.ranked:
-            return self._alike(text, spans)
+            return unranked.link_spans(self, text, spans)
         places = given_places([text], [spans], self.names)
         weights = self.weights or shipped_weights()
         found = self.ranking.rank([text], places, weights, given=True)
@@ -222,6 +248,10 @@ class Linker(BaseLinker):
         *,
         key_of: Callable[[str], str | None] | None = None,
         seed: int = 0,
+        fine_tune: bool | TrainingConfig = False,
+        folder: str | Path | None = None,
+        backbone: Any = None,
+        say: Callable[[str], None] = lambda _: None,
     ) -> Linker:
         """Learn how much each feature counts, and the threshold, from texts with gold mentions.
 
@@ -231,18 +261,27 @@ class Linker(BaseLinker):
             examples: Examples with mentions, or documents; all mentions of a text are given.
             key_of: As in :func:`kgfm.linking.evaluate.evaluate`.
             seed: Deals the texts to folds.
+            fine_tune: Train the text encoder too, on two thirds of the texts, as it says or by
+                default (:func:`kgfm.training.fit_text_encoder`); the weights are learned from the
+                others. The linker's ``encode`` is the trained one from then on.
+            folder: For that training's checkpoints and logs; by default they are not kept.
+            backbone: For that training, where to start from.
+            say: Told what that training does.
 
         Raises:
-            ValueError: There is too little to learn from.
+            ValueError: There is too little to learn from, or ``fine_tune`` without ``context``.
         """
         documents = [in_graph(one, self.graph, key_of) for one in documents_of(examples)]
-        self.weights = fit_weights(
-            self.ranking,
-            documents,
-            self._places,
-            partial(whole_names, names=self.names),
-            seed=seed,
-        )
+        if fine_tune:
+            if not self.context:
+                raise ValueError("fine_tune trains the encoder of context=True; ask for that too.")
+            config = None if fine_tune is True else fine_tune
+            self.encode, documents = fine_tuning.fine_tune(
+                self, documents, config, folder=folder, backbone=backbone, seed=seed, say=say
+            )
+            vars(self).pop("ranking", None)  # it has the vectors of the encoder before
+        names = partial(whole_names, names=self.names)
+        self.weights = fit_weights(self.ranking, documents, self._places, names, seed=seed)
         self.ranked = True
         return self
 
@@ -269,97 +308,3 @@ class Linker(BaseLinker):
             overlapping=self.overlapping,
             keep_nil=self.keep_nil,
         )
-
-    def _alike(self, text: str, spans: Sequence[Span]) -> list[Mention]:
-        """Link given spans without weights."""
-        words = [text[start:end] for start, end in spans]
-        ranked = self._ranked(words)
-        mentions = []
-        for place, (name, (start, end)) in enumerate(
-            zip(whole_names(words, self.names).tolist(), spans, strict=True)
-        ):
-            exact = self.names.candidates(name, spelling(text, start, end)) if name else ()
-            listed = exact or ranked[place]
-            least = (
-                (_MIN_SCORE if self.min_score is None else self.min_score)
-                if exact
-                else (self.min_likeness)
-            )
-            key, score = listed[0] if listed and listed[0][1] >= least else (None, 0.0)
-            mentions.append(Mention(start, end, words[place], key, score, listed))
-        return mentions
-
-    def _exact(self, texts: Sequence[str]) -> list[list[Mention]]:
-        mentions: list[list[Mention]] = [[] for _ in texts]
-        found = self.names.scan(texts, longest=not self.overlapping)
-        columns = found.texts.tolist(), found.starts.tolist(), found.ends.tolist()
-        for index, start, end, name in zip(*columns, found.names.tolist(), strict=True):
-            mention = self._mention(texts[index], start, end, name)
-            if mention is not None:
-                mentions[index].append(mention)
-        return mentions
-
-    def _mention(self, text: str, start: int, end: int, name: int) -> Mention | None:
-        names = self.names
-        if end - start < self.min_length:
-            return None
-        if self.guard and names.is_guarded(name, text, start, end):
-            return None
-        candidates = names.candidates(name, spelling(text, start, end))
-        least = _MIN_SCORE if self.min_score is None else self.min_score
-        return self._chosen(text, (start, end), candidates, least)
-
-    def _chosen(
-        self,
-        text: str,
-        span: Span,
-        candidates: tuple[tuple[str, float], ...],
-        least: float,
-    ) -> Mention | None:
-        """Return the mention of the best candidate, or NIL if that is kept."""
-        start, end = span
-        key, score = candidates[0] if candidates else (None, 0.0)
-        if candidates and score >= least:
-            return Mention(start, end, text[start:end], key, score, candidates)
-        if self.keep_nil:
-            return Mention(start, end, text[start:end], None, 1 - score, candidates)
-        return None
-
-    def _others(
-        self, texts: Sequence[str], mentions: Sequence[Sequence[Mention]]
-    ) -> list[list[Mention]]:
-        """Return a mention for each span of the second source that is not linked already."""
-        assert self._find_spans is not None
-        places: list[tuple[int, Span]] = []
-        for index, spans in enumerate(self._find_spans(texts)):
-            known = {(mention.start, mention.end) for mention in mentions[index]}
-            wanted = sorted({*spans} - known)
-            places += [(index, s) for s in wanted if s[1] - s[0] >= self.min_length]
-        ranked = self._ranked([texts[index][start:end] for index, (start, end) in places])
-        others: list[list[Mention]] = [[] for _ in texts]
-        for (index, span), candidates in zip(places, ranked, strict=True):
-            mention = self._chosen(texts[index], span, candidates, self.min_likeness)
-            if mention is not None:
-                others[index].append(mention)
-        return others
-
-    def _ranked(self, spans: Sequence[str]) -> list[tuple[tuple[str, float], ...]]:
-        if not self.fuzzy:
-            return [()] * len(spans)
-        found = self.candidates(spans)
-        keys, rows = self.graph.keys, found.rows.tolist()
-        pairs = [(keys[row], s) for row, s in zip(rows, found.scores.tolist(), strict=True)]
-        return [tuple(pairs[start:end]) for start, end in pairwise(found.indptr.tolist())]
-
-    def _merged(self, exact: list[Mention], others: list[Mention]) -> list[Mention]:
-        """Put both sources together: what is linked before NIL, then the longer, then the exact."""
-        together = [*exact, *others]
-        if not self.overlapping:
-            first = sorted(together, key=lambda m: (m.entity is None, m.start - m.end))
-            taken = bytearray(max((mention.end for mention in together), default=0))
-            together = []
-            for mention in first:
-                if not any(taken[mention.start : mention.end]):
-                    taken[mention.start : mention.end] = b"\1" * (mention.end - mention.start)
-                    together.append(mention)
-        return sorted(together, key=lambda mention: (mention.start, mention.end))

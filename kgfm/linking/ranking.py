@@ -14,14 +14,17 @@ from kgfm.linking import candidate_features, candidates, span_features
 from kgfm.linking.candidate_features import NearWords, add_near_words, name_features
 from kgfm.linking.candidates import CandidateIndex, Candidates
 from kgfm.linking.choice_model import Choices, probabilities
-from kgfm.linking.contexts import EntityVectors, context_vectors
+from kgfm.linking.contexts import EntityVectors, context_vectors, marked_vectors
 from kgfm.linking.dictionary import MAX_CANDIDATES, NameDictionary, spelling
 from kgfm.linking.kept import WORTH_KEEPING, beside, keep_arrays, kept_arrays
 from kgfm.linking.ranking_arrays import NAMES, ranking_arrays
 from kgfm.linking.span_features import Places
-from kgfm.linking.weights import LinkerWeights
+from kgfm.linking.weights import LinkerWeights, shipped_weights
 
 KIND = "ranking"
+SURELY_NIL = 0.98
+"""Spans that are NIL with this probability by their names are not read in their contexts one by
+one."""
 CANDIDATE, SPAN = candidate_features.FEATURES, span_features.FEATURES
 _COHERENCE, _CONTEXT, _TEXT_CONTEXT = map(CANDIDATE.index, ("coherence", "context", "text_context"))
 
@@ -93,24 +96,31 @@ class Ranking:
             weights: Of the kind of this ranking.
             given: Somebody gave the spans, so that there is something to link in each.
         """
-        found, choices = self.choices(texts, places)
+        found, choices = self.choices(texts, places, given=given)
         choices = self.with_coherence(texts, places, found, choices, weights, given=given)
         has_context = self.vectors is not None
         chosen = weights.of(coherence=self.coherence, context=has_context, given=given)
         scores = chosen.logits(choices, CANDIDATE, SPAN)
         return Ranked(places, found.indptr, found.rows, *probabilities(scores, found.indptr))
 
-    def choices(self, texts: Sequence[str], places: Places) -> tuple[Candidates, Choices]:
+    def choices(
+        self, texts: Sequence[str], places: Places, *, given: bool = False
+    ) -> tuple[Candidates, Choices]:
         """Return the candidates, and all features but coherence."""
         found = self._candidates(texts, places)
         names = self.dictionary.arrays
         features = name_features(found, places, names["label_names"], self._fame)
         if len(found.rows):
             add_near_words(features, found, NearWords(texts, places), self.arrays)
-        if self.vectors is not None and len(found.rows):
-            self._add_context(features, texts, places, found)
         spans = span_features.span_features(texts, places, self.arrays["commonness"], self._bearers)
-        return found, Choices(found.indptr, features, spans)
+        choices = Choices(found.indptr, features, spans)
+        if self.vectors is not None and len(found.rows):
+            read = np.arange(len(places))
+            if self._marks is not None and not given:
+                read = _worth_reading(choices)
+            if len(read):
+                self._add_context(features, texts, places, found, read)
+        return found, choices
 
     def with_coherence(
         self,
@@ -200,20 +210,36 @@ class Ranking:
 
     # -- what the text says ---------------------------------------------------------------------
 
+    @property
+    def _marks(self) -> tuple[str, str] | None:
+        """What the encoder wants around a mention; ``None`` for one that reads whole texts."""
+        return None if self.vectors is None else getattr(self.vectors.encode, "marks", None)
+
     def _add_context(
         self,
         features: Float32[np.ndarray, "candidate feature"],
         texts: Sequence[str],
         places: Places,
         found: Candidates,
+        read: Int64[np.ndarray, "read"],
     ) -> None:
+        """Write how like the candidates of some spans are to their contexts."""
         assert self.vectors is not None
-        window, whole = context_vectors(self.vectors.encode, texts, (places.texts, places.starts))
-        owners = np.repeat(np.arange(len(found)), np.diff(found.indptr))
-        rows, place = np.unique(found.rows, return_inverse=True)
-        entity = self.vectors.take(rows)[place]
-        features[:, _CONTEXT] = (window[owners] * entity).sum(axis=1)
-        features[:, _TEXT_CONTEXT] = (whole[owners] * entity).sum(axis=1)
+        encode, some = self.vectors.encode, places.take(read)
+        if self._marks is None:
+            window, whole = context_vectors(encode, texts, (some.texts, some.starts))
+        else:
+            spans = [(text, (start, end)) for text, start, end, _ in some.rows()]
+            window, whole = marked_vectors(encode, texts, spans, self._marks)
+        place = np.full(len(places), -1, np.int64)
+        place[read] = np.arange(len(read))
+        owners = place[np.repeat(np.arange(len(found)), np.diff(found.indptr))]
+        of_read = np.flatnonzero(owners >= 0)
+        owners = owners[of_read]
+        rows, number = np.unique(found.rows[of_read], return_inverse=True)
+        entity = self.vectors.take(rows)[number]
+        features[of_read, _CONTEXT] = (window[owners] * entity).sum(axis=1)
+        features[of_read, _TEXT_CONTEXT] = (whole[owners] * entity).sum(axis=1)
 
     def _coherence(
         self, texts: Sequence[str], places: Places, found: Candidates, likely: np.ndarray
@@ -250,6 +276,13 @@ class Ranking:
         hit = known[order][place] == keys
         result: np.ndarray = np.where(hit, came[order][place], 0.0)
         return result
+
+
+def _worth_reading(choices: Choices) -> Int64[np.ndarray, "span"]:
+    """Return the spans that are not surely NIL by their names alone."""
+    weights = shipped_weights().of(coherence=False, context=False)
+    _, nil = probabilities(weights.logits(choices, CANDIDATE, SPAN), choices.indptr)
+    return np.flatnonzero(nil < SURELY_NIL)
 
 
 def _taken(found: Sequence[Candidates], rows: Int64[np.ndarray, "span"]) -> Candidates:

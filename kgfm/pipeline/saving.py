@@ -13,25 +13,26 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 import kgfm
 from kgfm.backbones import Backbone, TextEncoder
+from kgfm.backbones.saved import read_backbone, write_backbone
 from kgfm.encoders import NodeVectors
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking import LINKERS, BaseLinker
+from kgfm.linking.saved import remove_other_encoders, save_encoder, with_encoder
 from kgfm.registry import resolve
 from kgfm.retrieval import RETRIEVERS, Graph, LiveGraph
 from kgfm.storage import (
     DamagedFileError,
+    copies,
     file_path,
     read_manifest,
     replace_file,
@@ -66,6 +67,7 @@ def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
         )
     if graph not in ("copy", "link"):
         raise ValueError(f"graph={graph!r}: 'copy' or 'link' would do.")
+    own_encoder = save_encoder(getattr(pipeline.linker, "encode", None), folder)
     config = {
         **{kind: _plain(kind, part) for kind, part in pipeline.parts.items()},
         "labels": list(pipeline.labels),
@@ -76,6 +78,8 @@ def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
     }
     backbone = pipeline.model.backbone
     config["backbone"] = {"name": backbone.name, "freeze": backbone.freeze}
+    if own_encoder is not None:
+        config["linker"] = {**config["linker"], "encode": own_encoder}
     where = save_graph(pipeline.graph, folder, graph)
     state = {name: value.contiguous() for name, value in pipeline.model.state_dict().items()}
     with tempfile.TemporaryDirectory() as temporary:
@@ -97,6 +101,7 @@ def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
             },
         )
     # What follows is for people and for tidiness; the manifest above was the commit.
+    remove_other_encoders(folder, own_encoder)
     replace_file(folder / "README.md", _card(pipeline).encode())
     for old in folder.glob("graph-*"):
         # Of an earlier save; a folder of the user's own that begins like it has no such name.
@@ -111,23 +116,6 @@ def versions() -> dict[str, str]:
         "python": sys.version.split()[0],
         **{name: version(name) for name in ("torch", "transformers", "lightning")},
     }
-
-
-def write_backbone(backbone: Backbone, folder: Path) -> list[str]:
-    """Write a backbone's settings and tokenizer; returns the names of the tokenizer's files."""
-    backbone.tokenizer.save_pretrained(folder)
-    names = sorted(path.name for path in folder.iterdir())
-    (folder / "backbone.json").write_text(backbone.model.config.to_json_string(False))
-    return names
-
-
-def copies(folder: Path) -> dict[str, Callable[[Path], None]]:
-    """Return what copies each file of a folder, by its name."""
-    return {path.name: partial(_copy, path) for path in sorted(folder.iterdir())}
-
-
-def _copy(source: Path, target: Path) -> None:
-    shutil.copyfile(source, target)
 
 
 def save_graph(graph: KnowledgeGraph, folder: Path, how: str) -> dict[str, Any]:
@@ -153,7 +141,7 @@ def load(folder: Path, *, graph: Graph | None = None) -> Pipeline:
     training, task, tokenizer, backbone_config = (
         config.pop(name) for name in ("training", "head", "tokenizer", "backbone")
     )
-    backbone = load_backbone(folder, manifest, backbone_config, tokenizer)
+    backbone = read_backbone(folder, manifest, backbone_config, tokenizer)
     vectors = None
     if graph is None:
         graph = load_graph(folder, manifest)
@@ -183,6 +171,8 @@ def _read_config(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
             raise DamagedFileError(f"The config.json in {folder} lacks {name!r}; save it anew.")
     if "encoder" not in manifest:
         raise DamagedFileError(f"The manifest in {folder} lacks 'encoder'; save it anew.")
+    if isinstance(config["linker"], dict):
+        config["linker"] = with_encoder(config["linker"], folder)
     return {name: config[name] for name in _CONFIG}
 
 
@@ -211,20 +201,6 @@ def load_graph(folder: Path, manifest: Mapping[str, Any]) -> KnowledgeGraph:
             stacklevel=4,
         )
     return graph
-
-
-def load_backbone(
-    folder: Path, manifest: Mapping[str, Any], config: Mapping[str, Any], tokenizer_files: list[str]
-) -> Backbone:
-    """Build a backbone with its tokenizer as :func:`write_backbone` wrote them; no weights yet."""
-    with tempfile.TemporaryDirectory() as temporary:
-        for name in ("backbone.json", *tokenizer_files):
-            source = file_path(folder, manifest, name, verify=True)
-            target = "config.json" if name == "backbone.json" else name
-            shutil.copyfile(source, Path(temporary) / target)
-        model = AutoModel.from_config(AutoConfig.from_pretrained(temporary))
-        tokenizer = AutoTokenizer.from_pretrained(temporary)
-    return Backbone(model.eval(), tokenizer, **config)
 
 
 def _plain(kind: str, part: Any) -> Any:

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from kgfm.backbones import Backbone, TextEncoder
 from kgfm.backbones.load import load_backbone
+from kgfm.backbones.saved import read_backbone, write_backbone
 from kgfm.frozen import FrozenStates
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking.formats.wsd import Instance, Sentence
@@ -26,7 +27,7 @@ from kgfm.senses.glosses import gloss_vectors, standardised
 from kgfm.senses.inventory import Inventory
 from kgfm.senses.model import SenseModel, best
 from kgfm.senses.word_states import WordStates
-from kgfm.storage import DamagedFileError, file_path, read_manifest, write_folder
+from kgfm.storage import DamagedFileError, copies, file_path, read_manifest, write_folder
 from kgfm.training import TrainingConfig, fit
 
 KIND, FORMAT = "senses", 1
@@ -246,9 +247,9 @@ class SenseTagger:
         }
         where = saving.save_graph(self.graph, folder, graph)
         with tempfile.TemporaryDirectory() as temporary:
-            config["tokenizer"] = saving.write_backbone(self.backbone, Path(temporary))
+            config["tokenizer"] = write_backbone(self.backbone, Path(temporary))
             (Path(temporary) / "config.json").write_text(json.dumps(config))
-            files = saving.copies(Path(temporary))
+            files = copies(Path(temporary))
             files["model.safetensors"] = lambda path: save_file(state, path)
             write_folder(
                 folder,
@@ -279,7 +280,7 @@ class SenseTagger:
             graph = saving.load_graph(folder, manifest)
             if graph.fingerprint != manifest["graph"]["fingerprint"]:
                 raise DamagedFileError(f"The graph of {folder} has changed; its rows are others.")
-            backbone = saving.load_backbone(folder, manifest, kept["backbone"], kept["tokenizer"])
+            backbone = read_backbone(folder, manifest, kept["backbone"], kept["tokenizer"])
             tagger = cls(graph, backbone, **config)
             state = load_file(weights)
             named = torch.nonzero(state["place"])[:, 0]

@@ -59,3 +59,7 @@ class TrainingConfig:
         for name in ("weight_decay", "gradient_clip", "patience", "cache_limit_gb", "num_workers"):
             if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name}={getattr(self, name)}: it cannot be negative.")
+
+
+FINE_TUNING = TrainingConfig(epochs=3, batch_size=16, learning_rate=1e-4, max_tokens=96)
+"""Of a linker's text encoder, unless something else is said."""
