@@ -18,7 +18,7 @@ from kgfm.linking.dictionary import WORTH_KEEPING, NameDictionary, build_arrays
 from kgfm.linking.fold import tokens
 from kgfm.linking.hashing import build_filter, build_table, look_up
 from kgfm.linking.kept import beside
-from kgfm.linking.vocabulary import build_vocabulary
+from kgfm.linking.vocabulary import INEXACT, build_vocabulary
 
 characters = st.characters(exclude_categories=()) | st.sampled_from(
     "ab \n\u0301\u200d\0😀👩½東ु\u00ad\ud800İé-_'"
@@ -29,6 +29,8 @@ few_words = st.lists(
     max_size=8,
 )
 few_tokens = few_words.map(" ".join)
+plain = st.integers(0, 140).map("ab, ".__mul__) | st.integers(0, 140).map("a".__mul__)
+long_texts = st.lists(plain | few_tokens | texts_of_any_kind, max_size=6).map("".join)
 
 
 def graph_of(names: Sequence[Sequence[str]]) -> KnowledgeGraph:
@@ -85,9 +87,9 @@ def test_tokens_of_arrays_are_the_tokens_of_the_rules(texts: list[str]) -> None:
 @pytest.mark.parametrize("compiled", [False, True])
 @given(
     st.lists(few_tokens | st.text(characters, max_size=6).filter(lambda n: "\ud800" not in n)),
-    st.lists(few_tokens | texts_of_any_kind, max_size=4),
+    st.lists(few_tokens | texts_of_any_kind | long_texts, max_size=4),
 )
-@settings(max_examples=40)
+@settings(max_examples=60)
 def test_matches_are_those_of_a_naive_reference(
     compiled: bool, names: list[str], texts: list[str]
 ) -> None:
@@ -97,6 +99,18 @@ def test_matches_are_those_of_a_naive_reference(
         found = scanner.scan(texts, longest=longest)
         spans = zip(found.texts.tolist(), found.starts.tolist(), found.ends.tolist(), strict=True)
         assert [*spans] == naive([name or "-" for name in names], texts, longest)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_each_character_of_one_byte_or_two_does_in_a_text_what_the_rules_say(
+    compiled: bool,
+) -> None:
+    found_characters = [chr(code) for code in range(0x800)]
+    names = ["ab", "ba", "abba", *(c for c in found_characters if tokens(c).keys)]
+    texts = [f"{before}AB{c}ba{c} " for c in found_characters for before in ("", "x" * 61)]
+    found = dictionary_of(names, compiled=compiled).scan(texts, longest=False)
+    spans = zip(found.texts.tolist(), found.starts.tolist(), found.ends.tolist(), strict=True)
+    assert [*spans] == naive(names, texts, longest=False)
 
 
 def test_many_texts_in_portions_are_the_same_as_one_by_one() -> None:
@@ -143,28 +157,30 @@ def test_tokens_with_one_hash_make_the_vocabulary_draw_other_factors(
         return np.full(length, 1 + 2 * seed, np.uint64) ** np.arange(length, dtype=np.uint64)
 
     monkeypatch.setattr("kgfm.linking.vocabulary.multipliers", weak)
-    found = token_arrays(code_points(["ab ba ac"]))
+    found = token_arrays(code_points(["ab_345678 ba_345678 ac_345678"]))
     vocabulary, (numbers,) = build_vocabulary([found])
     assert drawn == [0, 1]
     assert len(set(numbers.tolist())) == 4
-    assert {vocabulary.key(n) for n in numbers[:3].tolist()} == {"ab", "ba", "ac"}
+    keys = {vocabulary.key(number) for number in numbers[:3].tolist()}
+    assert keys == {"ab_345678", "ba_345678", "ac_345678"}
 
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_text_whose_token_has_the_hash_of_another_is_not_fooled(compiled: bool) -> None:
-    graph = graph_of([["ab"], ["ab cd"], ["cd"]])
+    graph = graph_of([["ab_345678"], ["ab_345678 cd_345678"], ["cd_345678"]])
     arrays = build_arrays(graph)
     factors = arrays["vocabulary.factors"].copy()
-    factors[:] = factors[0]  # so that "ba" has the hash of "ab"
+    factors[:] = factors[0]  # so that "ba_345678" has the hash of "ab_345678"
     vocabulary = NameDictionary(graph, arrays).vocabulary
     keys = [vocabulary.key(number) for number in range(len(vocabulary))]
-    sums = np.array([sum(map(ord, key)) for key in keys], np.uint64) * factors[0]
+    sums = np.array([sum(map(ord, key)) for key in keys], np.uint64) * factors[0] | INEXACT
     arrays["vocabulary.factors"] = factors
     arrays["vocabulary.table"] = build_table(sums, np.arange(1, len(keys) + 1))
     dictionary = NameDictionary(graph, arrays, compiled=compiled)
-    found_spans = dictionary.scan(["ba ab dc cd ab cd ab dc"], longest=True)
-    assert found_spans.starts.tolist() == [3, 9, 12, 18]
-    assert found_spans.ends.tolist() == [5, 11, 17, 20]
+    text = " ".join(f"{word}_345678" for word in ["ba", "ab", "dc", "cd", "ab", "cd", "ab", "dc"])
+    found_spans = dictionary.scan([text], longest=True)
+    assert found_spans.starts.tolist() == [10, 30, 40, 60]
+    assert found_spans.ends.tolist() == [19, 39, 59, 69]
 
 
 # -- kept beside the snapshot ---------------------------------------------------------------------
@@ -189,6 +205,16 @@ def test_a_dictionary_of_another_graph_or_a_damaged_one_is_built_again(tmp_path:
         file.write_bytes(b"")
     again = NameDictionary.load_or_build(graph_of([["Cold"]]), tmp_path)
     assert len(again.scan(["cold"])) == 1
+
+
+def test_what_an_older_version_kept_is_built_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr("kgfm.linking.kept.FORMAT", 1)
+        NameDictionary.load_or_build(graph_of([["Heat"]]), tmp_path)
+    np.save(tmp_path / "vocabulary.table.npy", np.zeros((8, 2), np.uint64))
+    assert len(NameDictionary.load_or_build(graph_of([["Heat"]]), tmp_path).scan(["heat"])) == 1
 
 
 def test_only_large_dictionaries_are_kept_beside_a_snapshot(

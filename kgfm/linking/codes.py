@@ -24,6 +24,10 @@ KIND_SHIFT = np.uint32(24)
 CODE_MASK = np.uint32((1 << 24) - 1)
 
 _KINDS = {"w": WORD, "m": MARK, "j": JOINER, "z": SKIPPED, "s": SYMBOL, " ": SPACE}
+WALL_BYTE = 0xFF
+"""The barrier in UTF-8, which has no such byte."""
+PADDING = 64
+"""So many bytes of white space follow a text in UTF-8, for loops that read as many at a time."""
 _BARRIER_BYTES = BARRIER.to_bytes(4, "little")
 
 
@@ -71,6 +75,19 @@ def code_points(texts: Sequence[str]) -> UInt32[np.ndarray, "code"]:
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     codes[np.cumsum(lengths + 1) - 1] = BARRIER
     return codes if len(texts) else codes[:0]
+
+
+def utf8(texts: Sequence[str]) -> tuple[UInt8[np.ndarray, "byte"], int]:
+    """Return the bytes of all texts, :data:`WALL_BYTE` after each, and then some white space.
+
+    Their number, without the white space, is the second value.
+    """
+    try:
+        parts = [*map(str.encode, texts)]
+    except UnicodeEncodeError:
+        parts = [text.encode("utf-8", "surrogatepass") for text in texts]
+    joined = bytearray((WALL_BYTE,)).join([*parts, b" " * PADDING])
+    return np.frombuffer(joined, np.uint8), len(joined) - PADDING
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 An entry's home is ``(key * FACTOR mod 2**64 >> 32) * slots >> 32``; it stands there or in the next
 free slot. Entries sorted by home stand at ``place[i] = max(place[i - 1] + 1, home[i])``, which is
-a running maximum. The table ends with an empty slot, so that a search needs no wrap-around.
+a running maximum. The table ends with :data:`NEAR` empty slots, so that a search needs no
+wrap-around, and may look at so many slots at once.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from jaxtyping import Int64, UInt64
 
 FACTOR = np.uint64(0x9E3779B97F4A7C15)
 HALF = np.uint64(32)
+NEAR = 4
 
 
 def homes(keys: UInt64[np.ndarray, "key"], slots: int) -> Int64[np.ndarray, "key"]:
@@ -33,7 +35,7 @@ def build_table(
     order = np.argsort(home, kind="stable")
     step = np.arange(len(keys))
     place = step + np.maximum.accumulate(home[order] - step)
-    size = max(slots, int(place[-1]) + 1 if len(place) else 0) + 1
+    size = max(slots, int(place[-1]) + 1 if len(place) else 0) + NEAR
     table = np.zeros((size, 2), np.uint64)
     table[place, 0] = keys[order]
     table[place, 1] = values[order].astype(np.uint64)

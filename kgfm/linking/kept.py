@@ -11,7 +11,7 @@ import numpy as np
 
 from kgfm.storage import DamagedFileError, file_path, read_manifest, write_folder
 
-FORMAT = 1
+FORMAT = 2
 
 WORTH_KEEPING = 20_000
 """What is made from fewer names is made sooner than it is written and synced."""
@@ -32,7 +32,8 @@ def kept_arrays(
         return None
     try:
         manifest = read_manifest(folder, kind, FORMAT)
-        return _mapped(folder, manifest, names) if manifest.get("graph") == fingerprint else None
+        fits = manifest["format"] == FORMAT and manifest.get("graph") == fingerprint
+        return _mapped(folder, manifest, names) if fits else None
     except (DamagedFileError, FileNotFoundError):
         return None
 

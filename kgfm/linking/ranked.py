@@ -11,6 +11,7 @@ from kgfm.graph import KnowledgeGraph
 from kgfm.linking.dictionary import NameDictionary
 from kgfm.linking.fitting import apart_mask, best_of_each
 from kgfm.linking.ranking import Ranked
+from kgfm.linking.scan import Matches
 from kgfm.linking.span_features import Places
 from kgfm.linking.spans import Span, Spans
 from kgfm.types import Mention
@@ -28,8 +29,7 @@ def find_places(
     min_length: int,
 ) -> Places:
     """Return all names in the texts, overlapping ones too, and the spans of a second source."""
-    found = names.scan(texts, longest=False)
-    places = Places(found.texts, found.starts, found.ends, found.names)
+    places = _places_of(names.scan(texts, longest=False))
     kept = places.ends - places.starts >= min_length
     if guard:
         rows = places.rows()
@@ -50,6 +50,11 @@ def find_places(
     return Places(*np.array(rows, np.int64).reshape(-1, 4).T)
 
 
+def _places_of(found: Matches) -> Places:
+    columns = (found.texts, found.starts, found.ends, found.names)
+    return Places(*(column.astype(np.int64) for column in columns))
+
+
 def given_places(
     texts: Sequence[str], spans: Sequence[Sequence[Span]], names: NameDictionary
 ) -> Places:
@@ -62,11 +67,8 @@ def given_places(
 
 def whole_names(strings: Sequence[str], names: NameDictionary) -> Int64[np.ndarray, "string"]:
     """Return the name that the whole of each string is, or 0."""
-    matches = names.scan(strings)
     whole = np.zeros(len(strings), np.int64)
-    for text, start, end, name in Places(
-        matches.texts, matches.starts, matches.ends, matches.names
-    ).rows():
+    for text, start, end, name in _places_of(names.scan(strings)).rows():
         if not strings[text][:start].strip() and not strings[text][end:].strip():
             whole[text] = name
     return whole

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Int64, UInt32
+from jaxtyping import Int32, Int64, UInt32
 
-from kgfm.linking.codes import FOLD_TABLE, code_points, token_arrays
+from kgfm.linking.codes import FOLD_TABLE, code_points, token_arrays, utf8
 from kgfm.linking.trie import Trie
 from kgfm.linking.vocabulary import Vocabulary
 
-_NUMPY_CHUNK, _CHUNK = 1 << 16, 1 << 18
+_CHUNK, _GROWTH = 1 << 16, 8
 _CALL, _ENOUGH = 2_000, 4_000_000
 _KERNELS = "kgfm.linking.kernels"
 
@@ -30,16 +30,18 @@ class Matches:
         names: Which name.
     """
 
-    texts: Int64[np.ndarray, "match"]
-    starts: Int64[np.ndarray, "match"]
-    ends: Int64[np.ndarray, "match"]
-    names: Int64[np.ndarray, "match"]
+    texts: Int32[np.ndarray, "match"]
+    starts: Int32[np.ndarray, "match"]
+    ends: Int32[np.ndarray, "match"]
+    names: Int32[np.ndarray, "match"]
 
     def __len__(self) -> int:
         return len(self.names)
 
 
 Found = tuple[np.ndarray, np.ndarray, np.ndarray]
+Columns = Int32[np.ndarray, "4 match"]
+Parts = Iterator[tuple[int, int, Columns]]
 
 
 class Scanner:
@@ -68,17 +70,8 @@ class Scanner:
             longest: From left to right the longest name, and none that overlaps it. Otherwise
                 every name at every token, by where it begins and then by length.
         """
-        compiled = self._is_compiled(texts)
-        find = self._compiled if compiled else self._vectorised
-        parts = [
-            find(chunk, first, longest)
-            for first, chunk in _chunks(texts, _CHUNK if compiled else _NUMPY_CHUNK)
-        ]
-        if len(parts) == 1:
-            return parts[0]
-        none = np.empty(0, np.int64)
-        columns = ([getattr(part, name) for part in parts] for name in Matches.__slots__)
-        return Matches(*(np.concatenate([none, *column]) for column in columns))
+        find = self._compiled if self._is_compiled(texts) else self._vectorised
+        return Matches(*_joined(find(texts, longest), len(texts)))
 
     def _is_compiled(self, texts: Sequence[str]) -> bool:
         if self.compiled is None and _KERNELS not in sys.modules:
@@ -86,22 +79,29 @@ class Scanner:
             return self._work > _ENOUGH
         return self.compiled is not False
 
-    def _vectorised(self, texts: Sequence[str], first: int, longest: bool) -> Matches:
-        codes, bounds = code_points(texts), _bounds(texts)
-        starts, ends, names = scan_arrays(codes, self.vocabulary, self.trie, longest)
-        text = np.searchsorted(bounds, starts, "right") - 1
-        return Matches(text + first, starts - bounds[text], ends - bounds[text], names)
+    def _vectorised(self, texts: Sequence[str], longest: bool) -> Parts:
+        for first, after in _chunks(texts):
+            codes, bounds = code_points(texts[first:after]), _bounds(texts[first:after])
+            starts, ends, names = scan_arrays(codes, self.vocabulary, self.trie, longest)
+            text = np.searchsorted(bounds, starts, "right") - 1
+            columns = [text, starts - bounds[text], ends - bounds[text], names]
+            yield first, after, np.array(columns, np.int32)
 
-    def _compiled(self, texts: Sequence[str], first: int, longest: bool) -> Matches:
-        from kgfm.linking.kernels import scan
+    def _compiled(self, texts: Sequence[str], longest: bool) -> Parts:
+        from kgfm.linking.kernels import scan, space_for
 
-        codes, bounds = code_points(texts), _bounds(texts)
-        found = scan(codes, bounds, FOLD_TABLE.table, *self._arrays, longest)
-        if found is None:  # a code point that nobody met before
-            FOLD_TABLE.cover(codes)
-            found = scan(codes, bounds, FOLD_TABLE.table, *self._arrays, longest)
-        text, starts, ends, names = found
-        return Matches(text + first if first else text, starts, ends, names)
+        room = 0
+        for first, after in _chunks(texts):
+            chunk = texts[first:after]
+            text, size = utf8(chunk)
+            if size > room:
+                room, space = size, space_for(size)
+            given = _bounds(chunk), FOLD_TABLE.table, *self._arrays, longest, space
+            found = scan(text, size, *given)
+            if found is None:  # a code point that nobody met before
+                FOLD_TABLE.cover(code_points(chunk))
+                found = scan(text, size, *given)
+            yield first, after, found
 
     @cached_property
     def _arrays(self) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
@@ -118,16 +118,34 @@ def _bounds(texts: Sequence[str]) -> Int64[np.ndarray, "text"]:
     return np.cumsum(lengths) - lengths
 
 
-def _chunks(texts: Sequence[str], size: int) -> Iterator[tuple[int, Sequence[str]]]:
-    """Cut a list of texts into parts of about so many code points, each with its first index."""
+def _chunks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Cut a list of texts into parts that fit into a cache, each from a text to before another."""
     first, total = 0, 0
     for index, text in enumerate(texts):
-        if total + len(text) > size and index > first:
-            yield first, texts[first:index]
+        if total + len(text) > _CHUNK and index > first:
+            yield first, index
             first, total = index, 0
         total += len(text) + 1
     if first < len(texts):
-        yield first, texts[first:]
+        yield first, len(texts)
+
+
+def _joined(parts: Parts, num_texts: int) -> Columns:
+    """Return the matches of all parts; memory that is touched first costs more than the search."""
+    whole, size = np.empty((4, 0), np.int32), 0
+    for first, after, part in parts:
+        part[0] += first
+        if first == 0 and after == num_texts:
+            return part
+        needed = size + part.shape[1]
+        if needed > whole.shape[1]:
+            likely = needed * 9 // 8 * num_texts // after
+            larger = np.empty((4, min(likely, _GROWTH * needed) + _CHUNK), np.int32)
+            larger[:, :size] = whole[:, :size]
+            whole = larger
+        whole[:, size:needed] = part
+        size = needed
+    return whole[:, :size]
 
 
 def scan_arrays(

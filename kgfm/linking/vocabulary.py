@@ -1,4 +1,7 @@
-"""Folded tokens as numbers: a hash of their code points, checked code point by code point."""
+"""Folded tokens as numbers: a hash of their code points, checked code point by code point.
+
+A short key of ASCII is its own hash, so that most need no check.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,12 @@ from kgfm.linking.hashing import build_table, look_up
 UNKNOWN = -1
 """Number of a token that no name holds."""
 
+SHORT = 8
+"""A key of ASCII and of so many code points at most is its own hash: a byte each, lowest first."""
+
+INEXACT = np.uint64(1 << 63)
+"""Set in the hash of any other key, and so in none that is exact."""
+
 
 def multipliers(length: int, seed: int) -> UInt64[np.ndarray, "place"]:
     """Return a random odd factor for each place of a key."""
@@ -24,14 +33,20 @@ def multipliers(length: int, seed: int) -> UInt64[np.ndarray, "place"]:
 def hashes(
     tokens: TokenArrays, factors: UInt64[np.ndarray, "place"]
 ) -> tuple[UInt64[np.ndarray, "token"], Bool[np.ndarray, "token"]]:
-    """Return ``sum of code * factor of its place`` for each key, and which keys are too long."""
+    """Return the hash of each key, and which keys are too long.
+
+    It is ``sum of code * factor of its place``, with :data:`INEXACT` set, but for short ASCII.
+    """
     begins = tokens.firsts[:-1]
     lengths = np.diff(tokens.firsts)
     if not len(begins):
         return np.empty(0, np.uint64), np.empty(0, bool)
     place = np.arange(len(tokens.keys)) - np.repeat(begins, lengths)
-    products = tokens.keys * factors.take(place, mode="clip")
-    return np.add.reduceat(products, begins), lengths > len(factors)
+    hashed = np.add.reduceat(tokens.keys * factors.take(place, mode="clip"), begins) | INEXACT
+    exact = (lengths <= SHORT) & (np.maximum.reduceat(tokens.keys, begins) < 128)
+    shifts = np.uint64(8) * np.minimum(place, SHORT - 1).astype(np.uint64)
+    packed = np.add.reduceat(tokens.keys.astype(np.uint64) << shifts, begins)
+    return np.where(exact, packed, hashed), lengths > len(factors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +131,7 @@ def build_vocabulary(
             _same_keys(part, np.arange(len(part)), vocabulary, number).all()
             for part, number in zip(parts, numbers, strict=True)
         )
-        if all(alike) and 0 not in known[:1]:  # 0 is no hash for the kernels
+        if all(alike):
             return vocabulary, numbers
     raise ValueError("The tokens of the names collide whatever the hash; shorten the longest.")
 
