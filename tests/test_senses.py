@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from kgfm.senses import SenseTagger
 from kgfm.senses.batch import SenseCollator
 from kgfm.senses.corpus import forms_of, inflected, split_semcor, usage_examples, windows
 from kgfm.senses.inventory import Inventory, ranges
+from kgfm.senses.lesk import Lesk, around
+from kgfm.senses.merge import merge
 from kgfm.senses.model import best, log_sum
 from kgfm.senses.untrained import Parts, UntrainedScorer, Weights, choose, fit_weights
 from kgfm.storage import DamagedFileError
@@ -219,7 +222,7 @@ def config():
     )
 
 
-def trained(graph, config, folder, **settings):
+def trained(graph, config, folder, head_epochs=3, **settings):
     encode = TextEncoder(tiny(seed=1), max_tokens=40)
     tagger = SenseTagger(graph, {"name": "tiny-bert", "freeze": 1}, prior=False, **settings)
     texts = [one for number in range(8) for one in corpus(f"d{number}")]
@@ -230,6 +233,7 @@ def trained(graph, config, folder, **settings):
         folder=folder,
         examples=list(usage_examples(graph)),
         encode=encode,
+        head_epochs=head_epochs,
         cache=folder / "states",
     )
     return tagger, figures
@@ -267,6 +271,92 @@ def test_untrained_pointers_change_nothing_and_trained_ones_do(graph, config, tm
     rows = batch.synsets
     own = model.gloss(model.glosses[rows].float()) + model.own(model.place[rows])
     torch.testing.assert_close(alone, own)
+
+
+def test_own_vectors_are_left_out_in_training_only(graph, config, tmp_path):
+    settings = {"own_dropout": 0.999, "pointers": False, "lesk": False}
+    tagger, _ = trained(graph, replace(config, epochs=1), tmp_path, **settings)
+    model = tagger.model
+    torch.nn.init.ones_(model.own.weight)
+    batch = tagger.collator.pack(tagger.collator.prepare(corpus("v")))
+    with torch.inference_mode():
+        alone = model.gloss(model.glosses[batch.synsets].float())
+        torch.testing.assert_close(model.train().synsets(batch), alone)
+        assert not torch.allclose(model.eval().synsets(batch), alone)
+
+
+def test_words_without_a_key_teach_nothing(graph, config, tmp_path):
+    texts = corpus("d")
+    untagged = sentence("d.5", "Grass covers the ground.", "ground", "n", lemma="ground")
+    tagger = SenseTagger(graph, "tiny-bert", pointers=False)
+    encode = TextEncoder(tiny(seed=1), max_tokens=40)
+    how = {"folder": tmp_path, "cache": tmp_path / "states", "encode": encode, "head_epochs": 0}
+    tagger.fit([*texts, untagged], corpus("v"), replace(config, epochs=1), **how)
+    assert tagger.known == {("bank", "n")}
+    assert set(names(tagger.inventory, tagger.model.read_from)) == {"00000002-n", "00000003-n"}
+
+
+def test_lesk_adds_the_cosines_of_a_gloss_and_of_those_around_it(inventory):
+    row = {key: number for number, key in enumerate(inventory.graph.keys)}
+    glosses = np.zeros((len(row), 3), dtype=np.float16)
+    glosses[row["00000003-n"]] = [5.0, 0.0, 0.0]  # the institution
+    glosses[row["00000004-n"]] = [0.0, 2.0, 0.0]  # the money around it
+    near = around(glosses, inventory.pointers)
+    assert near[row["00000003-n"]].tolist() == [0.0, 1.0, 0.0]
+    assert near[row["00000002-n"]].tolist() == [0.0, 0.0, 0.0]
+    packer = collator(inventory)
+    batch = packer.pack(packer.prepare(corpus("d")[:2]))
+    assert batch.word_windows().tolist() == [0, 0]
+    words = torch.tensor([[2.0, 0.0, 0.0], [1.0, 7.0, 0.0]])
+    lesk = Lesk(torch.from_numpy(near), 3)
+    lesk.centre[0] = 1.0  # what the words have in common; a right angle is left between them
+    logits = torch.tensor([3.0, 4.0, 0.0, 0.0])
+    given = logits, words, torch.from_numpy(glosses)[batch.synsets].float(), batch
+    assert torch.equal(lesk(*given), logits)
+    lesk.weights.copy_(torch.tensor([2.0, 1.0, 2.0]))
+    assert names(inventory, batch.synsets[batch.candidate][:2]) == ["00000003-n", "00000002-n"]
+    diagonal = 3 * 0.5**0.5
+    torch.testing.assert_close(lesk(*given), torch.tensor([6.0 + diagonal, 8.0, diagonal, 0.0]))
+    alone = Lesk(None, 3)
+    assert alone.parts(*given)[:, 2].tolist() == [0.0] * 4
+
+
+def test_what_is_chosen_after_training_is_saved_and_can_be_chosen_anew(graph, config, tmp_path):
+    tagger, figures = trained(graph, config, tmp_path)
+    lesk = tagger.model.lesk
+    assert lesk.chosen
+    kept = lesk.weights.clone()
+    tagger.save(tmp_path / "run")
+    loaded = SenseTagger.load(tmp_path / "run")
+    assert torch.equal(loaded.model.lesk.weights, kept)
+    assert torch.equal(loaded.model.lesk.around, lesk.around)
+    lesk.weights.copy_(torch.tensor([1.0, 9.0, 9.0]))
+    assert tagger.calibrate(corpus("v")) == figures
+    torch.testing.assert_close(lesk.weights, kept)
+    loaded.model.lesk = None
+    with pytest.raises(ValueError, match="nothing to choose"):
+        loaded.calibrate(corpus("v"))
+
+
+def test_merged_taggers_have_the_mean_of_their_weights(graph, config, tmp_path):
+    taggers = [
+        trained(graph, replace(config, epochs=epochs), tmp_path / str(epochs))[0]
+        for epochs in (1, 2)
+    ]
+    wanted = torch.stack([one.model.context.weight for one in taggers]).mean(0)
+    assert merge(taggers) is taggers[0]
+    torch.testing.assert_close(taggers[0].model.context.weight, wanted)
+    assert taggers[0](corpus("new"))
+
+
+def test_taggers_that_learnt_differently_are_not_merged(graph, config, tmp_path):
+    short = replace(config, epochs=1)
+    first, _ = trained(graph, short, tmp_path / "a", head_epochs=0)
+    narrow, _ = trained(graph, short, tmp_path / "b", head_epochs=0, width=8)
+    with pytest.raises(ValueError, match=r"Tagger 2 cannot.*other settings \(width\)"):
+        merge([first, narrow])
+    with pytest.raises(ValueError, match="give one at least"):
+        merge([])
 
 
 def test_an_untrained_tagger_says_so(graph):
@@ -343,6 +433,10 @@ def test_the_commands_train_on_a_table_and_tag_an_xml(graph, tmp_path, monkeypat
     assert main(["senses", "tag", "run", "x.data.xml", "--out", "keys.txt"]) == 0
     assert "instances 2  answered 1  precision 1  recall 1" in capsys.readouterr().out
     assert (tmp_path / "keys.txt").read_text().split()[0] == "d0.s0.t0"
+    merge_them = ["senses", "merge", "run", "run", "--semcor", "semcor.tsv", "--out", "both"]
+    assert main([*merge_them, "--json", "m.json"]) == 0
+    assert set(json.loads((tmp_path / "m.json").read_text())) == {"f1", "f1_unseen"}
+    assert main(["senses", "tag", "both", "x.data.xml"]) == 0
     assert main(["senses", "tag", "nowhere", "x.data.xml"]) == 2
     assert "nowhere" in capsys.readouterr().err
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "predict": "ask a saved pipeline",
     "explain": "show the triples that an answer rests on",
     "senses train": "learn WordNet's word senses from SemCor",
+    "senses merge": "average taggers of word senses",
     "senses tag": "write the sense keys of the WSD framework's XML",
     "demo": "all of it on a small real graph, in minutes",
 }

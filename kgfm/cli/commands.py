@@ -240,6 +240,23 @@ def senses_train(given: Sequence[str]) -> None:
     write_figures(path, figures)
 
 
+def senses_merge(given: Sequence[str]) -> None:
+    """Average taggers that learnt from the same texts; 20 documents choose what is left to choose.
+
+    With one run, only that is chosen anew.
+    """
+    parser = command_parser("senses merge", senses_merge.__doc__ or "")
+    parser.add_argument("runs", nargs="+", help="The folders of trained taggers.")
+    parser.add_argument("--semcor", type=str, required=True, help="SemCor's table.")
+    parser.add_argument("--out", type=str, required=True, help="The folder of the new tagger.")
+    add_json_option(parser)
+    options = parse_options(parser, given)
+    silence()
+    figures = senses.merge(options.runs, options.semcor, options.out)
+    say("  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+    write_figures(options.json, figures)
+
+
 def senses_tag(given: Sequence[str]) -> None:
     """Write the sense keys of the WSD framework's XML; with its gold keys beside it, score them."""
     parser = command_parser("senses tag", senses_tag.__doc__ or "")
@@ -279,6 +296,7 @@ RUN: dict[str, Callable[[Sequence[str]], None]] = {
     "predict": predict,
     "explain": explain,
     "senses train": senses_train,
+    "senses merge": senses_merge,
     "senses tag": senses_tag,
     "demo": demo,
 }

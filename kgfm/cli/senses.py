@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ def train(
     tune: bool = True,
     pointers: bool = True,
     prior: bool = True,
+    lesk: bool = True,
+    own_dropout: float = 0.0,
     examples: bool = True,
     seed: int = 0,
     cache: str | Path = "cache",
@@ -42,6 +44,8 @@ def train(
         tune: Let MiniLM's layers above ``freeze`` learn too, after the head.
         pointers: Let synsets read their neighbours in the graph.
         prior: Use the order in which WordNet lists the senses of a word.
+        lesk: After training, add how well the glosses suit the whole window.
+        own_dropout: Probability that a synset's own vector is left out of a training step.
         examples: Train on the examples in WordNet's glosses too.
         seed: Of all that is random.
         cache: Keeps the states after frozen layers.
@@ -58,6 +62,8 @@ def train(
         {"name": "minilm", "freeze": freeze},
         pointers=pointers,
         prior=prior,
+        lesk=lesk,
+        own_dropout=own_dropout,
         max_tokens=config.max_tokens,
         seed=seed,
     )
@@ -75,6 +81,20 @@ def train(
         resume=resume,
         say=say,
     )
+    tagger.save(out)
+    return figures
+
+
+def merge(runs: Sequence[str | Path], semcor: str | Path, out: str | Path) -> dict[str, float]:
+    """Average the weights of taggers, and choose the rest on the documents that are held out."""
+    from kgfm.senses import SenseTagger
+    from kgfm.senses.corpus import split_semcor
+    from kgfm.senses.merge import merge as average
+
+    _, held = split_semcor(wsd.read_semcor(semcor))
+    tagger = average([SenseTagger.load(run) for run in runs])
+    figures = tagger.calibrate(held)
+    tagger.training = {"validation": figures, "runs": len(runs)}
     tagger.save(out)
     return figures
 

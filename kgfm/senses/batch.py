@@ -79,6 +79,11 @@ class SenseBatch:
     def num_words(self) -> int:
         return len(self.unseen)
 
+    def word_windows(self) -> Int[Tensor, "word"]:
+        """Return the number of each word's window in the batch."""
+        of_piece = self.pieces // self.input_ids.shape[1]
+        return of_piece.new_zeros(self.num_words).scatter(0, self.piece_word, of_piece)
+
     def to(self, *args: object, **kwargs: object) -> SenseBatch:
         """Move every tensor, as ``Tensor.to`` does; Lightning calls this."""
         moved: dict[str, Any] = {

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from kgfm.backbones import Backbone
 from kgfm.encoders.rgcn import weighted_sums
 from kgfm.senses.batch import SenseBatch
+from kgfm.senses.lesk import Lesk
 
 
 @dataclass
@@ -88,11 +89,12 @@ class SenseHead(nn.Module):
 class SenseModel(nn.Module):
     """Score the synsets that a word may mean by its context.
 
-    ``score(w, s) = <C h_w, v_s> / sqrt(d) - p log(order of s)``: ``h_w`` is the mean of the word's
-    tokens in some layers of the backbone; ``v_s = G g_s + e_s`` is made of the frozen vector of the
-    gloss and, for synsets seen in training, a vector of their own that starts at zero; with the
-    graph, what it reads from its neighbours is added (:class:`PointerLayer`). The loss is the
-    cross-entropy among the candidates (Blevins and Zettlemoyer, 2020, sec. 3,
+    ``score(w, s) = <C h_w, v_s> / sqrt(d) - p log(order of s)``: ``h_w`` is the mean of
+    the word's tokens in some layers of the backbone; ``v_s = G g_s + e_s`` is made of the frozen
+    vector of the gloss and, for synsets seen in training, a vector of their own that starts at
+    zero; with the graph, what it reads from its neighbours is added (:class:`PointerLayer`);
+    after training, ``lesk`` compares glosses to the whole window. The loss is the cross-entropy
+    among the candidates (Blevins and Zettlemoyer, 2020, sec. 3,
     https://aclanthology.org/2020.acl-main.95, who train the glosses' encoder too).
 
     Args:
@@ -106,7 +108,13 @@ class SenseModel(nn.Module):
             below it, as far as they are not frozen, and the last frozen one.
         width: Of the space in which words and synsets meet.
         prior: Use the order in which WordNet lists the senses of a word.
+        lesk: How well the glosses suit the whole window; has no part in training.
         dropout: Of the words' states.
+        own_dropout: Probability that a synset's own vector is left out of a training step, so that
+            its gloss and its neighbours go on learning.
+
+    Raises:
+        ValueError: A layer below the frozen ones is asked for.
     """
 
     def __init__(
@@ -120,7 +128,9 @@ class SenseModel(nn.Module):
         layers: Sequence[int] | None = None,
         width: int = 384,
         prior: bool = True,
+        lesk: Lesk | None = None,
         dropout: float = 0.1,
+        own_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -132,6 +142,7 @@ class SenseModel(nn.Module):
                 f"{backbone.freeze - 1} on can be read."
             )
         self.head = SenseHead()
+        self.own_dropout = own_dropout
         self.dropout = nn.Dropout(dropout)
         self.norms = nn.ModuleList([nn.LayerNorm(backbone.width) for _ in self.read])
         self.context = nn.Linear(backbone.width * len(self.read), width)
@@ -139,6 +150,7 @@ class SenseModel(nn.Module):
         self.own = nn.Embedding(len(trained) + 1, width, padding_idx=0)
         nn.init.zeros_(self.own.weight)
         self.pointers = PointerLayer(glosses.shape[1], width, num_kinds) if num_kinds else None
+        self.lesk = lesk
         self.prior = nn.Parameter(torch.tensor(0.5)) if prior else None
         place = torch.zeros(len(glosses), dtype=torch.int32)
         place[trained] = torch.arange(1, len(trained) + 1, dtype=torch.int32)
@@ -151,17 +163,20 @@ class SenseModel(nn.Module):
 
     def forward(self, batch: SenseBatch) -> SenseOutput:
         """Return a logit for each candidate, and the loss over the words whose sense is known."""
-        words = self.context(self.dropout(self.words(batch)))
+        states = batch.word_states if batch.word_states is not None else self.word_states(batch)
+        words = self.context(self.dropout(self.normed(states)))
         synsets = self.synsets(batch)
         pairs = words[batch.candidate_word] * synsets[batch.candidate]
         logits = pairs.sum(1) / pairs.shape[1] ** 0.5
         if self.prior is not None:
             logits = logits - self.prior * torch.log(batch.order.to(logits.dtype))
+        if self.lesk is not None and self.lesk.chosen and not self.training:
+            glosses = self.glosses[batch.synsets].float()
+            logits = self.lesk(logits, states[:, -1].float(), glosses, batch)
         return SenseOutput(logits, self._loss(logits, batch))
 
-    def words(self, batch: SenseBatch) -> Float[Tensor, "word states"]:
-        """Return the mean of each word's tokens, layer beside layer, each layer normalised."""
-        states = batch.word_states if batch.word_states is not None else self.word_states(batch)
+    def normed(self, states: Float[Tensor, "word layer width"]) -> Float[Tensor, "word states"]:
+        """Return the states of words, layer beside layer, each layer normalised."""
         layers = [norm(part) for norm, part in zip(self.norms, states.unbind(1), strict=True)]
         return torch.cat(layers, dim=1)
 
@@ -189,6 +204,8 @@ class SenseModel(nn.Module):
         rows, count = batch.nodes, len(batch.synsets)
         glosses = self.glosses[rows].float()
         own = self.own(self.place[rows])
+        if self.training and self.own_dropout:
+            own = own * (torch.rand(len(own), 1, device=own.device) >= self.own_dropout)
         vectors: Tensor = self.gloss(glosses[:count]) + own[:count]
         if self.pointers is not None:
             vectors = vectors + self.pointers(glosses, own, batch)

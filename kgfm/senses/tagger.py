@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +17,20 @@ from safetensors.torch import load_file, save_file
 from kgfm.backbones import Backbone, TextEncoder
 from kgfm.backbones.load import load_backbone
 from kgfm.backbones.saved import read_backbone, write_backbone
-from kgfm.frozen import FrozenStates
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking.formats.wsd import Instance, Sentence
 from kgfm.pipeline import saving
 from kgfm.senses.batch import PreparedWindow, SenseCollator
+from kgfm.senses.calibrate import choose_lesk
 from kgfm.senses.glosses import gloss_vectors, standardised
 from kgfm.senses.inventory import Inventory
+from kgfm.senses.lesk import Lesk, around
 from kgfm.senses.model import SenseModel, best
-from kgfm.senses.word_states import WordStates
+from kgfm.senses.parts import Parts, Say, told
 from kgfm.storage import DamagedFileError, copies, file_path, read_manifest, write_folder
-from kgfm.training import TrainingConfig, fit
+from kgfm.training import TrainingConfig
 
 KIND, FORMAT = "senses", 1
-Say = Callable[[str], None]
 
 
 class SenseTagger:
@@ -43,7 +42,10 @@ class SenseTagger:
         pointers: Let synsets read their neighbours in the graph.
         prior: Use the order in which WordNet lists the senses of a word.
         width: Of the space in which words and synsets meet.
+        lesk: After training, add how well the glosses suit the whole window, if the encoder of
+            glosses is as wide as the backbone.
         dropout: Of the words' states.
+        own_dropout: Probability that a synset's own vector is left out of a training step.
         max_tokens: Of neighbouring sentences that are read together.
         seed: Of the untrained weights and of training.
     """
@@ -56,7 +58,9 @@ class SenseTagger:
         pointers: bool = True,
         prior: bool = True,
         width: int = 384,
+        lesk: bool = True,
         dropout: float = 0.1,
+        own_dropout: float = 0.0,
         max_tokens: int = 100,
         seed: int = 0,
     ) -> None:
@@ -66,7 +70,9 @@ class SenseTagger:
             "pointers": pointers,
             "prior": prior,
             "width": width,
+            "lesk": lesk,
             "dropout": dropout,
+            "own_dropout": own_dropout,
             "max_tokens": max_tokens,
             "seed": seed,
         }
@@ -128,72 +134,76 @@ class SenseTagger:
 
         Returns:
             Figures of the best epoch: ``f1``, and ``f1_unseen`` of words that ``train`` has not.
+            With ``lesk`` its weights, three numbers, were chosen on the same texts.
         """
         config = config or TrainingConfig()
-        self.known = self.inventory.words(one for s in train for one in s.instances)
+        self.known = self.inventory.words(one for s in train for one in s.instances if one.keys)
         texts = self.collator.prepare(train)
         texts += self.collator.prepare(examples, join=False)
         texts = [text for text in texts if text.right.any()]
         held = self.collator.prepare(validation, known=self.known)
         held = [text for text in held if text.ids]
         say(f"{len(texts):,} windows to train on, {len(held):,} to choose by")
-        glosses = gloss_vectors(self.inventory, encode, _told(say, "glosses"))
+        glosses = gloss_vectors(self.inventory, encode, told(say, "glosses"))
         torch.manual_seed(self.settings["seed"])
         self._model = self._build(standardised(glosses), *_rows(texts))
-        part = _Part(texts, held, Path(folder), Path(cache), resume, say)
+        parts = Parts(
+            self._model,
+            self.collator,
+            texts,
+            held,
+            config,
+            folder=Path(folder),
+            cache=Path(cache),
+            seed=self.settings["seed"],
+            resume=resume,
+            say=say,
+        )
         figures: dict[str, float] = {}
         if head_epochs:
-            figures = self._fit_head(part, replace(config, epochs=head_epochs))
+            figures = parts.head(head_epochs)
         if tune:
-            figures = self._fit_all(part, config, head_learnt=head_epochs > 0)
+            figures = parts.context(head_learnt=head_epochs > 0)
+        if self._model.lesk is not None and any(map(_has_a_choice, held)):
+            figures = choose_lesk(self._model, self._model.lesk, self.collator, held)
         self.training = {"validation": figures, "windows": len(texts)}
         return figures
 
-    def _fit_head(self, part: _Part, config: TrainingConfig) -> dict[str, float]:
-        """Train all but the backbone, whose states are computed once."""
-        model = self.model
-        states = WordStates(model, part.cache / "words")
-        states.fill([*part.train, *part.held], self.collator, _told(part.say, "windows"))
-        trained = [p for p in self.backbone.parameters() if p.requires_grad]
-        for parameter in trained:
-            parameter.requires_grad_(False)
-        self.collator.word_states = states
-        try:
-            return part.fit(model, self.collator, config, self.settings["seed"], "head")
-        finally:
-            self.collator.word_states = None
-            for parameter in trained:
-                parameter.requires_grad_(True)
+    def calibrate(self, sentences: Sequence[Sentence]) -> dict[str, float]:
+        """Choose anew, on texts that were not trained on, how much the whole window counts.
 
-    def _fit_all(
-        self, part: _Part, config: TrainingConfig, *, head_learnt: bool
-    ) -> dict[str, float]:
-        """Train the backbone's upper layers too; the head, which has learnt, learns slower."""
-        if head_learnt:
-            config = replace(config, graph_learning_rate=config.graph_learning_rate / 4)
-        if config.cache_states and self.backbone.freeze:
-            limit = int(config.cache_limit_gb * 2**30)
-            states = FrozenStates(self.backbone, part.cache / "states", limit_bytes=limit)
-            texts = [text.input_ids for text in (*part.train, *part.held)]
-            states.fill(texts, progress=_told(part.say, "windows"))
-            self.collator.states = states
-        try:
-            return part.fit(self.model, self.collator, config, self.settings["seed"], "")
-        finally:
-            self.collator.states = None
+        Args:
+            sentences: Tagged, in the order of their documents.
+
+        Returns:
+            Figures, as :meth:`fit` does.
+
+        Raises:
+            ValueError: The tagger was made with ``lesk=False``, or nothing is tagged.
+        """
+        if self.model.lesk is None:
+            raise ValueError("With lesk=False there is nothing to choose after training.")
+        texts = [text for text in self.collator.prepare(sentences, known=self.known) if text.ids]
+        return choose_lesk(self.model, self.model.lesk, self.collator, texts)
 
     def _build(self, glosses: np.ndarray, named: np.ndarray, read_from: np.ndarray) -> SenseModel:
         kinds = 0
         if self.settings["pointers"]:
             kinds = 2 * self.inventory.num_relations
             self.collator.pointers = self.inventory.pointers.only_from(read_from)
+        lesk = None
+        if self.settings["lesk"] and glosses.shape[1] == self.backbone.width:
+            near = around(glosses, self.inventory.pointers) if kinds else None
+            table = None if near is None else torch.from_numpy(near)
+            lesk = Lesk(table, self.backbone.width)
         return SenseModel(
             self.backbone,
             torch.from_numpy(glosses),
             torch.from_numpy(named),
             torch.from_numpy(read_from),
             num_kinds=kinds,
-            **{name: self.settings[name] for name in ("width", "prior", "dropout")},
+            lesk=lesk,
+            **{name: self.settings[name] for name in ("width", "prior", "dropout", "own_dropout")},
         )
 
     @torch.inference_mode()
@@ -288,7 +298,8 @@ class SenseTagger:
             tagger._model = tagger._build(
                 state["glosses"].numpy(), named.numpy(), state["read_from"].numpy()
             )
-            tagger._model.load_state_dict(state)
+            chosen = tagger._model.lesk.state_dict(prefix="lesk.") if tagger._model.lesk else {}
+            tagger._model.load_state_dict(chosen | state)  # older taggers have chosen nothing
         except (KeyError, TypeError, SafetensorError, RuntimeError) as error:
             raise DamagedFileError(f"The files in {folder} do not fit together: {error}") from None
         tagger.training = training
@@ -302,47 +313,17 @@ class SenseTagger:
         return f"SenseTagger({self.backbone.name} {how} pointers over {self.graph!r}{state})"
 
 
-@dataclass(frozen=True)
-class _Part:
-    """What both parts of training share."""
-
-    train: Sequence[PreparedWindow]
-    held: Sequence[PreparedWindow]
-    folder: Path
-    cache: Path
-    resume: bool
-    say: Say
-
-    def fit(
-        self,
-        model: SenseModel,
-        collator: SenseCollator,
-        config: TrainingConfig,
-        seed: int,
-        name: str,
-    ) -> dict[str, float]:
-        folder = self.folder / name
-        return fit(
-            model,
-            collator,
-            self.train,
-            self.held,
-            config,
-            folder=folder,
-            seed=seed,
-            resume=self.resume,
-        )
-
-
-def _told(say: Say, what: str) -> Callable[[int, int], None]:
-    return lambda done, total: say(f"{done:,} of {total:,} {what}")
-
-
 def _rows(texts: Sequence[PreparedWindow]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows of the synsets that are right somewhere, and of all candidates."""
-    candidates = np.concatenate([text.candidates for text in texts])
-    right = np.concatenate([text.right for text in texts])
-    return np.unique(candidates[right]), np.unique(candidates)
+    """Return the rows of the synsets that are right somewhere, and of all their rivals."""
+    right = np.concatenate([text.candidates[text.right] for text in texts])
+    tagged = [np.isin(text.candidate_word, text.candidate_word[text.right]) for text in texts]
+    rivals = [text.candidates[mine] for text, mine in zip(texts, tagged, strict=True)]
+    return np.unique(right), np.unique(np.concatenate(rivals))
+
+
+def _has_a_choice(text: PreparedWindow) -> bool:
+    """Say whether some word has several candidates and a known one."""
+    return bool((np.bincount(text.candidate_word)[text.candidate_word[text.right]] > 1).any())
 
 
 def _first_candidates(candidate_word: torch.Tensor, num_words: int) -> torch.Tensor:

@@ -27,6 +27,7 @@ from kgfm.backbones import Backbone
 from kgfm.linking.formats.wsd import Sentence
 from kgfm.senses.batch import PreparedWindow, SenseBatch, SenseCollator
 from kgfm.senses.inventory import Inventory
+from kgfm.senses.lesk import unit
 
 STEPS, DAMPING = 12, 0.85
 
@@ -72,7 +73,7 @@ class UntrainedScorer:
     ) -> None:
         self.inventory = inventory
         self.backbone = backbone
-        self.glosses = _unit(glosses.astype(np.float32) - glosses.mean(0, dtype=np.float32))
+        self.glosses = unit(glosses.astype(np.float32) - glosses.mean(0, dtype=np.float32))
         self.collator = SenseCollator(backbone.tokenizer, inventory, max_tokens=max_tokens)
         pointers = inventory.pointers
         self._target = np.repeat(np.arange(len(glosses)), np.diff(pointers.starts))
@@ -95,7 +96,7 @@ class UntrainedScorer:
         centre = np.concatenate(states).mean(0)
         found = []
         for number, (window, words) in enumerate(zip(windows, states, strict=True), 1):
-            values = self._window(window, _unit(words - centre))
+            values = self._window(window, unit(words - centre))
             for place, id in enumerate(window.ids):
                 mine = window.candidate_word == place
                 if mine.any():
@@ -124,7 +125,7 @@ class UntrainedScorer:
     def _window(self, window: PreparedWindow, words: np.ndarray) -> np.ndarray:
         rows, word = window.candidates, window.candidate_word
         glosses = self.glosses[rows]
-        context = _unit(words.mean(0))
+        context = unit(words.mean(0))
         prior = 1.0 / window.order
         prior = prior / np.bincount(word, prior, len(words)).clip(min=1e-9)[word]
         seeds = np.bincount(rows, prior, len(self.glosses)) / max(1, len(words))
@@ -144,7 +145,7 @@ class UntrainedScorer:
         edges, target = self.inventory.pointers.into(rows)
         total = np.zeros((len(rows), self.glosses.shape[1]), dtype=np.float32)
         np.add.at(total, target, self.glosses[self.inventory.pointers.source[edges]])
-        return _unit(total)
+        return unit(total)
 
     def _pagerank(self, seeds: np.ndarray) -> Float[np.ndarray, "synset"]:
         source, mass = self.inventory.pointers.source, seeds
@@ -174,14 +175,36 @@ def fit_weights(parts: Sequence[Parts], *, penalty: float = 1e-3, steps: int = 6
     Raises:
         ValueError: No instance has a choice and a known sense.
     """
-    known = [one for one in parts if one.right.any() and len(one.right) > 1]
+    values = [one.values for one in parts]
+    return Weights(*weigh(values, [one.right for one in parts], penalty=penalty, steps=steps))
+
+
+def weigh(
+    values: Sequence[Float[np.ndarray, "candidate part"]],
+    right: Sequence[Bool[np.ndarray, "candidate"]],
+    *,
+    penalty: float = 1e-3,
+    steps: int = 60,
+) -> list[float]:
+    """Return a weight for each part; see :func:`fit_weights`.
+
+    Args:
+        values: The parts of each instance's candidates.
+        right: Which of them are right.
+        penalty: On large weights.
+        steps: Of L-BFGS, at most.
+
+    Raises:
+        ValueError: No instance has a choice and a known sense.
+    """
+    known = [pair for pair in zip(values, right, strict=True) if pair[1].any() and len(pair[1]) > 1]
     if not known:
         raise ValueError("No instance has several senses and a known one; give tagged sentences.")
-    values = np.concatenate([one.values for one in known])
-    spread = values.std(0).clip(min=1e-9)
-    scaled = torch.tensor(values / spread, dtype=torch.float64)
-    right = torch.tensor(np.concatenate([one.right for one in known]))
-    owner = torch.tensor(np.repeat(np.arange(len(known)), [len(one.right) for one in known]))
+    every = np.concatenate([parts for parts, _ in known])
+    spread = every.std(0).clip(min=1e-9)
+    scaled = torch.tensor(every / spread, dtype=torch.float64)
+    named = torch.tensor(np.concatenate([mine for _, mine in known]))
+    owner = torch.tensor(np.repeat(np.arange(len(known)), [len(mine) for _, mine in known]))
     weights = torch.zeros(scaled.shape[1], dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([weights], max_iter=steps)
 
@@ -194,16 +217,11 @@ def fit_weights(parts: Sequence[Parts], *, penalty: float = 1e-3, steps: int = 6
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
         logits = scaled @ weights
-        lost = log_sum(logits) - log_sum(logits.masked_fill(~right, -1e9))
+        lost = log_sum(logits) - log_sum(logits.masked_fill(~named, -1e9))
         value = lost.mean() + penalty * weights.square().sum()
         value.backward()
         return value
 
     optimizer.step(loss)
-    return Weights(*(weights.detach().numpy() / spread).tolist())
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    unit: np.ndarray = vectors / np.maximum(length, 1e-9)
-    return unit
+    found: list[float] = (weights.detach().numpy() / spread).tolist()
+    return found
