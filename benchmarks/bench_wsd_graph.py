@@ -66,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=os.environ.get("KGFM_DATA"))
     parser.add_argument("--graph", type=Path, required=True, help="a snapshot of WordNet")
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2, 3, 4])
     parser.add_argument("--share", type=float, default=0.2, help="of the rarer words")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--documents", type=int, default=60, help="to measure on")
@@ -77,6 +77,8 @@ def main() -> None:
     parser.add_argument("--verbose", action="store_true", help="say what is being done")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     given = parser.parse_args()
+    if len(given.seeds) < 2:
+        parser.error("give two seeds at least: an interval comes from how much they differ")
     if given.data is None:
         print("needs SemCor: --data FOLDER, or KGFM_DATA")
         return
