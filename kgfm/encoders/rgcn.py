@@ -151,8 +151,8 @@ class RGCN(GraphEncoder):
             scale = scale * gates[batch.node_text[batch.edge_index[1]], batch.edge_type]
         if batch.edge_weight is not None:
             scale = scale * batch.edge_weight
-        scale = self.edge_dropout(scale)
-        return table.index_select(0, batch.edge_type) * scale[:, None]
+        kept: Tensor = self.edge_dropout(scale)
+        return table.index_select(0, batch.edge_type) * kept[:, None]
 
 
 def _both_ways(relations: Tensor, there: nn.Linear, back: nn.Linear) -> Tensor:
