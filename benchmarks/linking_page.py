@@ -23,6 +23,7 @@ linker = kgfm.Linker(graph, fuzzy=True, ranked=True)  # parts, typos, acronyms; 
 linker = kgfm.Linker(graph, fuzzy=True, context=True, encode=TextEncoder())
 linker.fit(examples)  # learn from texts with mentions of your own
 linker.fit(examples, fine_tune=True)  # the text encoder too, on mentions in their context
+linker.calibrate(texts)  # probabilities for your own texts, without gold mentions
 linker.save("runs/linker")  # kgfm.Linker.load("runs/linker", graph)
 linker.link_spans(text, [(0, 12)])  # spans that are known already
 ```

@@ -294,6 +294,14 @@ def test_the_command_fits_a_linker_and_links_with_it(
     assert "links, micro" in capsys.readouterr().out
 
 
+def test_the_command_calibrates_a_linker(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "texts.txt").write_text("".join(f"{one.text}\n" for one in documents(5, 0)))
+    assert main(["link", "graph", "--calibrate", "texts.txt", "--out", "fitted"]) == 0
+    assert "calibrated on 5 texts; the linker is in fitted" in capsys.readouterr().out
+    wanted = Linker(GRAPH).calibrate([one.text for one in documents(5, 0)]).weights
+    assert Linker.load("fitted", GRAPH).weights == wanted
+
+
 @pytest.mark.slow
 def test_the_command_trains_the_encoder_too(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = ["--fit", "gold.jsonl", "--fine-tune", "--context", "--out", "tuned"]
@@ -310,6 +318,8 @@ def test_the_command_trains_the_encoder_too(here: Path, capsys: pytest.CaptureFi
         (["--fit", "gold.jsonl"], "--out"),
         (["--fit", "gold.jsonl", "--evaluate", "gold.jsonl"], "not both"),
         (["--fine-tune"], "--context"),
+        (["--calibrate", "gold.jsonl"], "--out"),
+        (["--calibrate", "gold.jsonl", "--evaluate", "gold.jsonl"], "own texts"),
         (["--fit", "gold.jsonl", "--out", "x", "--fine-tune"], "--context"),
         (["a text", "--linker", "nothing"], "No linker in nothing"),
     ],

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking import Linker
+from kgfm.linking.calibration import calibrated, nil_share
 from kgfm.linking.candidate_features import FEATURES as CANDIDATE
 from kgfm.linking.choice_model import (
     Choices,
@@ -29,7 +30,7 @@ from kgfm.linking.contexts import EntityVectors, windows
 from kgfm.linking.evaluate import evaluate
 from kgfm.linking.span_features import FEATURES as SPAN
 from kgfm.linking.span_features import Places, span_features
-from kgfm.linking.weights import LinkerWeights, kind_of, shipped_weights
+from kgfm.linking.weights import LinkerWeights, Weights, kind_of, shipped_weights
 from kgfm.storage import DamagedFileError
 from kgfm.types import Example, Mention
 
@@ -443,3 +444,68 @@ def test_large_and_odd_texts_are_ranked(count: int, text: str) -> None:
     for mention in linker(text):
         assert text[mention.start : mention.end] == mention.text
         assert len(mention.candidates) <= 64
+
+
+# -- other corpora --------------------------------------------------------------------------------
+
+
+def test_an_article_is_no_part_of_a_name_that_stands_without_it_too() -> None:
+    records = [
+        {"key": "nl", "label": "Netherlands", "aliases": ["the Netherlands"]},
+        {"key": "who", "label": "The Who", "aliases": ["Who"]},
+        {"key": "hague", "label": "The Hague"},
+    ]
+    graph = KnowledgeGraph.from_records(records, [])
+    linker = Linker(graph, ranked=True, min_score=0, overlapping=True)
+    found = {m.text for m in linker("In the Netherlands they saw The Who at The Hague.")}
+    assert "Netherlands" in found
+    assert "the Netherlands" not in found
+    assert {"The Who", "The Hague"} <= found
+    begins = {m.text for m in linker("The Netherlands is flat.")}
+    assert "Netherlands" in begins
+    assert "The Netherlands" not in begins
+
+
+def test_calibration_finds_how_many_spans_are_nil_where_only_that_differs() -> None:
+    chance = np.random.default_rng(0)
+    learned, real = 0.5, 0.9
+
+    def scores(share: float, count: int) -> tuple[np.ndarray, np.ndarray]:
+        is_nil = chance.random(count) < share
+        return is_nil, chance.normal(np.where(is_nil, 1.0, -1.0), 1.0)
+
+    is_nil, sign = scores(real, 20_000)
+    nil = 1 / (1 + np.exp(-2 * sign))  # right where half of all are NIL
+    share = nil_share(nil, learned)
+    assert share == pytest.approx(is_nil.mean(), abs=0.02)
+    before = Weights({}, {"bias": 0.3}, 2.0, 0.5, learned)
+    after = calibrated(before, nil)
+    shift = np.log(share / (1 - share))
+    assert after.span["bias"] == pytest.approx(0.3 + 2 * shift)
+    assert after.threshold == pytest.approx(1 / (1 + np.exp(shift)))
+    assert after.nil == share
+
+
+def test_a_calibrated_linker_is_less_sure_where_the_graph_has_few_names() -> None:
+    texts = [f"Angela Merkel met {a} {b} in Zyxland." for a in "AB" for b in ("Kovac", "Merkle")]
+    texts += ["Dallas and Paris were named by Inc of Qwv Corp and Rtz Inc and Acme Ltd."] * 3
+    linker = Linker(GRAPH, ranked=True, fuzzy=True)
+    before = linker.link(texts)
+    after = linker.calibrate(texts).link(texts)
+    assert [[m.text for m in own] for own in before] == [[m.text for m in own] for own in after]
+    assert linker.weights is not None
+    loaded = Linker(GRAPH, fuzzy=True, weights=linker.weights.record())
+    assert loaded.link(texts) == after
+    with pytest.raises(ValueError, match="like a name"):
+        linker.calibrate(["nothing here"])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1), st.floats(0.01, 0.99))
+@settings(deadline=None, derandomize=True)
+def test_an_estimated_share_is_always_a_share(nil: list[float], learned: float) -> None:
+    assert 0 < nil_share(np.array(nil), learned) < 1
+
+
+def test_weights_without_their_share_of_nil_cannot_be_calibrated() -> None:
+    with pytest.raises(ValueError, match="fit them again"):
+        calibrated(Weights({}, {}, 1.0, 0.5), np.array([0.5]))

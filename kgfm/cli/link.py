@@ -40,6 +40,11 @@ def _link_parser() -> ArgumentParser:
     parser.add_argument(
         "--fine-tune", action="store_true", help="Train the text encoder too; with --fit."
     )
+    parser.add_argument(
+        "--calibrate",
+        type=str | None,
+        help="Fit the probabilities to a file of texts without mentions; --out gets the linker.",
+    )
     parser.add_argument("--seed", type=int, default=0, help="Of what --fit leaves to chance.")
     parser.add_argument("--evaluate", type=str | None, help="A file of texts with gold mentions.")
     parser.add_argument("--format", type=str, default="jsonl", help=f"Of gold: {linking.GOLD}.")
@@ -95,6 +100,8 @@ def link(given: Sequence[str]) -> None:
             seed=options.seed,
             say=say,
         )
+    elif options.calibrate is not None:
+        linking.calibrate(made, options.calibrate, options.out, say=say)
     elif options.evaluate is not None:
         given_gold = linking.Gold(gold, options.format, options.ids)
         found = linking.evaluate(made, given_gold, gold_spans=options.gold_spans)
@@ -117,13 +124,16 @@ def _check(options: Namespace) -> None:
         raise ValueError("The file of gold mentions has the texts; leave out texts and --file.")
     if options.evaluate and options.out:
         raise ValueError("--evaluate writes no links; leave out --out.")
-    if options.fit and not options.out:
-        raise ValueError("--fit goes with --out, the folder that the linker is saved to.")
+    if options.calibrate and (gold or options.texts or options.file):
+        raise ValueError("--calibrate has its own texts; leave out --fit, --evaluate and the like.")
+    if (options.fit or options.calibrate) and not options.out:
+        raise ValueError("--fit and --calibrate go with --out, the folder of the saved linker.")
     if options.fine_tune and not (options.fit and (options.context or options.linker)):
         raise ValueError("--fine-tune goes with --fit and --context.")
     if options.gold_spans and not options.evaluate:
         raise ValueError("--gold-spans goes with --evaluate.")
     if options.json is not None and not options.evaluate:
         raise ValueError("--json goes with --evaluate; --out writes the mentions.")
-    if options.out is not None and not options.fit and options.file is None:
+    learns = options.fit or options.calibrate
+    if options.out is not None and not learns and options.file is None:
         raise ValueError("--out goes with --file.")

@@ -152,6 +152,13 @@ def fit(
     say(f"learned from {len(given):,} texts; the linker is in {out}")
 
 
+def calibrate(made: Made, file: str, out: str, *, say: Callable[[str], None]) -> None:
+    """Fit a linker's probabilities to texts without gold mentions, and save it."""
+    texts = [line.text for line in corpus.read_lines(Path(file))]
+    made.linker().calibrate(texts).save(out)
+    say(f"calibrated on {len(texts):,} texts; the linker is in {out}")
+
+
 @contextmanager
 def _progress(what: str = "texts") -> Iterator[Report]:
     """Show a bar on a terminal, and a line from time to time elsewhere."""

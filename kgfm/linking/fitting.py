@@ -177,6 +177,7 @@ def _learned(lesson: Lesson, folds: Int64[np.ndarray, "text"]) -> Weights:
         dict(zip(SPAN, map(_short, span), strict=True)),
         _short(temperature),
         _short(_threshold(lesson, likely)),
+        _short(float(np.mean(lesson.target < 0))),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kgfm.linking import fine_tuning, unranked
 from kgfm.linking.base import BaseLinker, check_texts
+from kgfm.linking.calibration import calibrated
 from kgfm.linking.candidates import CandidateIndex
 from kgfm.linking.choose import merged
 from kgfm.linking.contexts import Encode, EntityVectors
@@ -19,8 +20,8 @@ from kgfm.linking.ranked import find_places, given_places, mentions_of, whole_na
 from kgfm.linking.ranking import Ranking
 from kgfm.linking.saved import encoder_folder, read_linker, resolve_encode, save_linker
 from kgfm.linking.span_features import Places
-from kgfm.linking.spans import Span, Spans, resolve_spans
-from kgfm.linking.weights import LinkerWeights, resolve_weights, shipped_weights
+from kgfm.linking.spans import Span, Spans, capitals, resolve_spans
+from kgfm.linking.weights import LinkerWeights, kind_of, resolve_weights, shipped_weights
 from kgfm.types import Example, Mention
 
 if TYPE_CHECKING:
@@ -283,6 +284,36 @@ class Linker(BaseLinker):
         names = partial(whole_names, names=self.names)
         self.weights = fit_weights(self.ranking, documents, self._places, names, seed=seed)
         self.ranked = True
+        return self
+
+    def calibrate(self, texts: Sequence[str]) -> Linker:
+        """Fit the probabilities to a corpus of which nothing is known but some of its texts.
+
+        How many of a corpus's names a graph has is estimated from them
+        (:mod:`kgfm.linking.calibration`); much the same is linked as before, with other
+        probabilities. The linker is ``ranked`` from then on. A few dozen texts will do.
+
+        Args:
+            texts: Texts such as are going to be linked.
+
+        Raises:
+            ValueError: No span of the texts has a candidate.
+        """
+        check_texts(texts)
+        weights = self.weights or shipped_weights()
+        kinds = dict(weights.kinds)
+        free = self._places(texts)
+        given = given_places(texts, capitals(texts), self.names)
+        for places, is_given in ((free, False), (given, True)):
+            found = self.ranking.rank(texts, places, weights, given=is_given)
+            if not len(found.rows):
+                raise ValueError(
+                    f"Nothing in the {len(texts):,} texts is like a name of the graph; give texts "
+                    "such as are going to be linked."
+                )
+            kind = kind_of(coherence=self.coherence, context=self.context, given=is_given)
+            kinds[kind] = calibrated(weights.kinds[kind], found.nil)
+        self.weights, self.ranked = LinkerWeights(kinds), True
         return self
 
     def _places(self, texts: Sequence[str]) -> Places:

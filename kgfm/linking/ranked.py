@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking.dictionary import NameDictionary
 from kgfm.linking.fitting import apart_mask, best_of_each
+from kgfm.linking.guard import means_the_name
 from kgfm.linking.ranking import Ranked
 from kgfm.linking.scan import Matches
 from kgfm.linking.span_features import Places
 from kgfm.linking.spans import Span, Spans
 from kgfm.types import Mention
 
+ARTICLE = "the "
 MOST_LISTED = 64
 """So many candidates of a mention are listed."""
 
@@ -28,7 +30,10 @@ def find_places(
     guard: bool,
     min_length: int,
 ) -> Places:
-    """Return all names in the texts, overlapping ones too, and the spans of a second source."""
+    """Return all names in the texts, overlapping ones too, and the spans of a second source.
+
+    Of "the Netherlands" and "Netherlands" only the second is there (:func:`_article_mask`).
+    """
     places = _places_of(names.scan(texts, longest=False))
     kept = places.ends - places.starts >= min_length
     if guard:
@@ -38,7 +43,7 @@ def find_places(
             kept[place] = not names.is_guarded(name, texts[text], start, end)
     places = places.take(kept)
     if others is None:
-        return places
+        return places.take(~_article_mask(texts, places, names))
     known = {row[:3] for row in places.rows()}
     more = {
         (text, start, end)
@@ -47,7 +52,29 @@ def find_places(
         if end - start >= min_length and texts[text][start:end].strip()
     } - known
     rows = sorted([*places.rows(), *((*row, 0) for row in more)])
-    return Places(*np.array(rows, np.int64).reshape(-1, 4).T)
+    places = Places(*np.array(rows, np.int64).reshape(-1, 4).T)
+    return places.take(~_article_mask(texts, places, names))
+
+
+def _article_mask(
+    texts: Sequence[str], places: Places, names: NameDictionary
+) -> Bool[np.ndarray, "span"]:
+    """Return which spans are another one and an article that is no part of the name there.
+
+    The article counts as part of the name where its capital stands for the name's sake ("saw The
+    Who"), or where no one bears both names.
+    """
+    found = np.zeros(len(places), bool)
+    known = {row[:3]: row[3] for row in places.rows()}
+    for place, (text, start, end, name) in enumerate(places.rows()):
+        words = texts[text]
+        if words[start : start + len(ARTICLE)].lower() != ARTICLE:
+            continue
+        inner = known.get((text, start + len(ARTICLE), end))
+        if inner is None or (words[start] == "T" and means_the_name(words, start, start + 3)):
+            continue
+        found[place] = not name or bool(np.isin(names.rows(name), names.rows(inner)).any())
+    return found
 
 
 def _places_of(found: Matches) -> Places:

@@ -27,12 +27,14 @@ class Weights:
         span: Weight of each feature of a span, towards NIL.
         temperature: What the logits are divided by.
         threshold: A link of lower probability is NIL.
+        nil: The share of NIL among the spans that this was learned from.
     """
 
     candidate: Mapping[str, float]
     span: Mapping[str, float]
     temperature: float
     threshold: float
+    nil: float | None = None
 
     def logits(self, choices: Choices, candidate: Sequence[str], span: Sequence[str]) -> Logits:
         """Return the logits; ``candidate`` and ``span`` name the columns of the features."""
@@ -147,4 +149,6 @@ def _checked(weights: Weights) -> Weights:
     numbers += [weights.temperature, weights.threshold]
     if not np.isfinite(np.array(numbers, float)).all() or weights.temperature <= 0:
         raise ValueError("every weight is a finite number, and the temperature above 0")
+    if weights.nil is not None and not 0 <= weights.nil <= 1:
+        raise ValueError("the share of NIL is a number from 0 to 1")
     return weights
