@@ -40,6 +40,24 @@ few of a text's names, as below. Weights that `linker.fit` learned from other ne
 calibrated there, but link no better end to end. How the reports are made, and which features there
 are, was chosen with these sets in view: their figures are those of development, not of withheld
 texts, and single sets are small (71 to 354 mentions).
+
+`linker.calibrate(texts)`, given the texts of each set without their mentions, brings the mean
+calibration error of "full" from .376 to .312 end to end and from .171 to .130 with gold spans;
+micro-F1 goes from .495 to .493 and from .713 to .709. Of 566 false links of "without coherence",
+342 stand where no gold mention is, many of them names of the graph that annotators left out
+("Canada", "U.S.", months), which no unlabelled text can tell.
+
+Few errors are another candidate than the right one, which is all that context and coherence could
+mend: of 490 gold mentions that "without coherence" misses end to end, 16 have a wrong candidate;
+254 have the right one below the threshold, and 114 are no span that it looks at.
+
+`fine_tune=True` trains MiniLM's upper two layers on marked mentions, some two CPU minutes for the
+355 to 506 mentions of other sets. Of gold mentions with several candidates, the nearest description
+is then the right one for 38 of 62 (25 before) in oke-2015, 132 of 216 (96) in oke-2016 and 143 of
+164 (65) in reuters-128. The linker's micro-F1 with gold spans is .757, .734 and .762, beside .726,
+.713 and .720 with weights from the same third of the texts and no fine-tuning. But weights from all
+of the texts give .740, .739 and .764 without it: with so few mentions, keeping texts from the
+weights costs what the encoder gains.
 """
 
 TITLES = {
