@@ -47,12 +47,22 @@ def _bound(rest, factors):
 
 
 @compiled
-def _select(met, num_met, sums, inverse, factors, values, names):
-    size = 0
+def _select(met, num_met, sums, inverse, prunes, factors, values, names):
+    """Fill the best of the names that were met; return how many.
+
+    If it ``prunes``, a sum that is too small for the last of the best by :func:`_bound` is passed
+    over before the name's own weight is fetched.
+    """
+    size, least = 0, 0.0
     for place in range(num_met):
-        name = met[place]
-        value = sums[name] * (factors[0] + factors[1] * np.float64(inverse[name]))
+        name = np.int64(met[place])
+        total = sums[name]
+        if total < least:
+            continue
+        value = total * (factors[0] + factors[1] * np.float64(inverse[name]))
         size = _offer(value, name, size, values, names)
+        if prunes and size == len(values):
+            least = (values[size - 1] / factors[1]) ** 2 * 0.9998
     return size
 
 
@@ -60,7 +70,7 @@ def _select(met, num_met, sums, inverse, factors, values, names):
 def _finish(met, num_met, sums, rest, index, marks, factors, values, names):
     """Add up the names that may come among the best from their own parts; return how many."""
     name_indptr, parts, inverse = index[0], index[1], index[5]
-    size = _select(met, num_met, sums, inverse, factors, values, names)
+    size = _select(met, num_met, sums, inverse, True, factors, values, names)
     least = values[size - 1] if size == len(values) else -1.0
     size = 0
     for place in range(num_met):
@@ -89,7 +99,7 @@ def _search(own, index, prunes, factors, work, values, names):
         while prunes and level < len(_TRY_AT) and rest <= _TRY_AT[level] * total:
             level += 1
             if num_met >= len(values):
-                found = _select(met, num_met, sums, inverse, factors, values, names)
+                found = _select(met, num_met, sums, inverse, prunes, factors, values, names)
                 if values[found - 1] > _bound(rest, factors):
                     size = _finish(met, num_met, sums, rest, index, marks, factors, values, names)
                     break
@@ -97,14 +107,15 @@ def _search(own, index, prunes, factors, work, values, names):
             break
         weight = weights[part]
         for at in range(part_indptr[part], part_indptr[part + 1]):
-            name = holders[at]
-            if sums[name] == 0:
-                met[num_met] = name
-                num_met += 1
-            sums[name] += weight
+            name = np.uint64(holders[at])
+            known = sums[name]
+            # Written over unless it is new: a branch would often be foreseen wrongly.
+            met[num_met] = name
+            num_met += known == 0
+            sums[name] = known + weight
         rest -= weight
     if size < 0:
-        size = _select(met, num_met, sums, inverse, factors, values, names)
+        size = _select(met, num_met, sums, inverse, prunes, factors, values, names)
     for place in range(num_met):
         sums[met[place]] = 0
     for part in own:
@@ -118,7 +129,7 @@ def top_names(indptr, parts, index, prunes, factors, count):
     num_queries, num_names = len(indptr) - 1, len(index[5])
     work = (
         np.zeros(num_names, np.int32),
-        np.empty(num_names, np.int32),
+        np.empty(num_names + 1, np.int32),
         np.zeros(len(index[4]), np.int32),
     )
     values, names = np.empty(count, np.float64), np.empty(count, np.int64)
