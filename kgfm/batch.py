@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -18,9 +18,31 @@ from transformers import PreTrainedTokenizerBase
 from kgfm.registry import nearest
 from kgfm.types import Example, Mention, Subgraph
 
+# Not typing.Self, which beartype cannot check when it decorates methods one by one.
+OwnTensors = TypeVar("OwnTensors", bound="Tensors")
+
+
+class Tensors:
+    """Base of a dataclass whose fields are tensors or ``None``, which move together."""
+
+    def _map(self: OwnTensors, method: str, *args: object, **kwargs: object) -> OwnTensors:
+        tensors: dict[str, Any] = {
+            name: None if value is None else getattr(value, method)(*args, **kwargs)
+            for name, value in vars(self).items()
+        }
+        return type(self)(**tensors)
+
+    def to(self: OwnTensors, *args: object, **kwargs: object) -> OwnTensors:
+        """Move every tensor, as ``Tensor.to`` does; Lightning calls this."""
+        return self._map("to", *args, **kwargs)
+
+    def pin_memory(self: OwnTensors) -> OwnTensors:
+        """Pin every tensor; ``DataLoader(pin_memory=True)`` calls this."""
+        return self._map("pin_memory")
+
 
 @dataclass
-class Batch:
+class Batch(Tensors):
     """Texts and their subgraphs as tensors; the nodes of all texts lie flat, one after another.
 
     ``feature`` counts distinct entities: one that occurs in several texts is encoded once.
@@ -65,21 +87,6 @@ class Batch:
     @property
     def num_nodes(self) -> int:
         return len(self.node_feature)
-
-    def _map(self, method: str, *args: object, **kwargs: object) -> Batch:
-        tensors: dict[str, Any] = {
-            name: None if value is None else getattr(value, method)(*args, **kwargs)
-            for name, value in vars(self).items()
-        }
-        return Batch(**tensors)
-
-    def to(self, *args: object, **kwargs: object) -> Batch:
-        """Move every tensor, as ``Tensor.to`` does; Lightning calls this."""
-        return self._map("to", *args, **kwargs)
-
-    def pin_memory(self) -> Batch:
-        """Pin every tensor; ``DataLoader(pin_memory=True)`` calls this."""
-        return self._map("pin_memory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +198,8 @@ class Collator:
         """Put prepared texts into one batch."""
         if not prepared:
             raise ValueError("A batch needs at least one text.")
-        input_ids, attention_mask = self._pad([item.input_ids for item in prepared])
+        tokens = [item.input_ids for item in prepared]
+        input_ids, attention_mask = padded_ids(tokens, self.tokenizer.pad_token_id or 0)
         counts = np.array([len(item.subgraph.nodes) for item in prepared])
         starts = np.concatenate([[0], np.cumsum(counts)])
         entities = np.concatenate([item.subgraph.nodes for item in prepared]).astype(np.int64)
@@ -228,29 +236,10 @@ class Collator:
             "aligned": np.concatenate(aligned, axis=1),
             **self._targets(prepared, entities, starts),
         }
-        states = self._states(prepared, input_ids.shape[1])
+        states = padded_states(self.states, tokens)
         if states is not None:
             arrays["lower_states"] = states
         return Batch(**{name: torch.from_numpy(array) for name, array in arrays.items()})
-
-    def _pad(self, rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        lengths = np.array([len(row) for row in rows])
-        mask = np.arange(max(1, lengths.max())) < lengths[:, None]
-        padded = np.full(mask.shape, self.tokenizer.pad_token_id or 0, dtype=np.int64)
-        padded[mask] = np.concatenate(rows)
-        return padded, mask.astype(np.int64)
-
-    def _states(self, prepared: Sequence[Prepared], longest: int) -> np.ndarray | None:
-        if self.states is None:
-            return None
-        found = [self.states.get(item.input_ids) for item in prepared]
-        if any(states is None for states in found):
-            return None
-        width = found[0].shape[1]  # type: ignore[union-attr]
-        padded = np.zeros((len(found), longest, width), dtype=np.float32)
-        for row, states in zip(padded, found, strict=True):
-            row[: len(states)] = states  # type: ignore[arg-type]
-        return padded
 
     def _targets(
         self,
@@ -299,3 +288,29 @@ def _align(
         inside = (offsets[:, 0] < mention.end) & (offsets[:, 1] > mention.start)
         pairs += [(int(token), place[row]) for token in np.flatnonzero(inside)]
     return np.array(sorted(set(pairs)), dtype=np.int64).reshape(-1, 2).T
+
+
+def padded_ids(rows: Sequence[np.ndarray], pad: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return token ids as one array, each row filled up to the longest, and the attention mask."""
+    lengths = np.array([len(row) for row in rows])
+    mask = np.arange(max(1, lengths.max())) < lengths[:, None]
+    padded = np.full(mask.shape, pad, dtype=np.int64)
+    padded[mask] = np.concatenate(rows)
+    return padded, mask.astype(np.int64)
+
+
+def padded_states(states: States | None, rows: Sequence[np.ndarray]) -> np.ndarray | None:
+    """Return cached states of token ids, zeros up to the longest; ``None`` if one is missing."""
+    found = None if states is None else all_known([states.get(row) for row in rows])
+    if found is None:
+        return None
+    padded = np.zeros((len(found), max(1, *map(len, found)), found[0].shape[1]), np.float32)
+    for row, known in zip(padded, found, strict=True):
+        row[: len(known)] = known
+    return padded
+
+
+def all_known(found: Sequence[np.ndarray | None]) -> list[np.ndarray] | None:
+    """Return all, or ``None`` if one is missing."""
+    there = [states for states in found if states is not None]
+    return there if len(there) == len(found) else None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from kgfm.batch import States
+from kgfm.batch import States, Tensors, all_known, padded_ids, padded_states
 from kgfm.linking.formats.wsd import Instance, Sentence
 from kgfm.senses.corpus import windows
 from kgfm.senses.inventory import Inventory, Pointers
@@ -45,7 +45,7 @@ class PreparedWindow:
 
 
 @dataclass
-class SenseBatch:
+class SenseBatch(Tensors):
     """Windows as tensors; the instances of all of them lie flat, and so do their candidates."""
 
     input_ids: Int[Tensor, "batch token"]
@@ -83,15 +83,6 @@ class SenseBatch:
         """Return the number of each word's window in the batch."""
         of_piece = self.pieces // self.input_ids.shape[1]
         return of_piece.new_zeros(self.num_words).scatter(0, self.piece_word, of_piece)
-
-    def to(self, *args: object, **kwargs: object) -> SenseBatch:
-        """Move every tensor, as ``Tensor.to`` does; Lightning calls this."""
-        moved: dict[str, Any] = {
-            field.name: None if value is None else value.to(*args, **kwargs)
-            for field in fields(self)
-            for value in [getattr(self, field.name)]
-        }
-        return SenseBatch(**moved)
 
 
 @runtime_checkable
@@ -207,18 +198,16 @@ class SenseCollator:
 
     def pack(self, windows: Sequence[PreparedWindow]) -> SenseBatch:
         """Put windows into one batch."""
-        lengths = np.array([len(item.input_ids) for item in windows])
-        mask = np.arange(lengths.max()) < lengths[:, None]
-        padded = np.full(mask.shape, self.tokenizer.pad_token_id or 0, dtype=np.int64)
-        padded[mask] = np.concatenate([item.input_ids for item in windows])
+        tokens = [item.input_ids for item in windows]
+        input_ids, attention_mask = padded_ids(tokens, self.tokenizer.pad_token_id or 0)
         first = np.concatenate([[0], np.cumsum([len(item.ids) for item in windows])])[:-1]
         rows = np.concatenate([item.candidates for item in windows])
         synsets, candidate = np.unique(rows, return_inverse=True)
         arrays = {
-            "input_ids": padded,
-            "attention_mask": mask.astype(np.int64),
+            "input_ids": input_ids,
+            "attention_mask": attention_mask,
             "pieces": np.concatenate(
-                [item.pieces + row * mask.shape[1] for row, item in enumerate(windows)]
+                [item.pieces + row * input_ids.shape[1] for row, item in enumerate(windows)]
             ),
             "piece_word": np.concatenate(
                 [item.piece_word + start for item, start in zip(windows, first, strict=True)]
@@ -233,7 +222,7 @@ class SenseCollator:
             "unseen": np.concatenate([item.unseen for item in windows]),
             **self._edges(synsets),
         }
-        states = self._states(windows, mask.shape[1])
+        states = None if self.word_states is not None else padded_states(self.states, tokens)
         if states is not None:
             arrays["lower_states"] = states
         words = self._words(windows)
@@ -256,28 +245,11 @@ class SenseCollator:
             "edge_weight": pointers.weight[edges],
         }
 
-    def _states(self, windows: Sequence[PreparedWindow], longest: int) -> np.ndarray | None:
-        if self.states is None or self.word_states is not None:
-            return None
-        found = _all([self.states.get(item.input_ids) for item in windows])
-        if found is None:
-            return None
-        padded = np.zeros((len(found), longest, found[0].shape[1]), dtype=np.float32)
-        for row, states in zip(padded, found, strict=True):
-            row[: len(states)] = states
-        return padded
-
     def _words(self, windows: Sequence[PreparedWindow]) -> np.ndarray | None:
         if self.word_states is None:
             return None
-        found = _all([self.word_states.get(item) for item in windows])
+        found = all_known([self.word_states.get(item) for item in windows])
         return None if found is None else np.concatenate(found).astype(np.float32)
-
-
-def _all(found: Sequence[np.ndarray | None]) -> list[np.ndarray] | None:
-    """Return all, or ``None`` if one is missing."""
-    there = [states for states in found if states is not None]
-    return there if len(there) == len(found) else None
 
 
 def _pieces(sentence: Sentence, offsets: np.ndarray) -> Iterator[tuple[Instance, np.ndarray]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from kgfm.backbones import Backbone, TextEncoder, load_backbone
 from kgfm.backbones.text import mean_pool
-from kgfm.batch import States
+from kgfm.batch import States, Tensors, padded_ids, padded_states
 from kgfm.frozen import FrozenStates
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking.confusable import Confusable
@@ -38,7 +38,7 @@ class PreparedMention:
 
 
 @dataclass
-class MentionBatch:
+class MentionBatch(Tensors):
     """Contexts, and the distinct candidates of all of them; each side is padded to its longest."""
 
     contexts: Int[Tensor, "mention context_token"]
@@ -55,15 +55,6 @@ class MentionBatch:
 
     def __len__(self) -> int:
         return len(self.contexts)
-
-    def to(self, *args: object, **kwargs: object) -> MentionBatch:
-        """Move every tensor, as ``Tensor.to`` does; Lightning calls this."""
-        moved: dict[str, Any] = {
-            field.name: None if value is None else value.to(*args, **kwargs)
-            for field in fields(self)
-            for value in [getattr(self, field.name)]
-        }
-        return MentionBatch(**moved)
 
 
 class MentionCollator:
@@ -125,23 +116,12 @@ class MentionCollator:
         return [np.array(ids, np.int64) for ids in found["input_ids"]]
 
     def _padded(self, texts: Sequence[Ids]) -> tuple[Tensor, Tensor]:
-        longest = max(map(len, texts))
-        ids = torch.full((len(texts), longest), self.tokenizer.pad_token_id or 0)
-        mask = torch.zeros_like(ids)
-        for row, own in enumerate(texts):
-            ids[row, : len(own)] = torch.from_numpy(own)
-            mask[row, : len(own)] = 1
-        return ids, mask
+        ids, mask = padded_ids(texts, self.tokenizer.pad_token_id or 0)
+        return torch.from_numpy(ids), torch.from_numpy(mask)
 
     def _states(self, texts: Sequence[Ids]) -> Tensor | None:
-        found = [None if self.states is None else self.states.get(ids) for ids in texts]
-        known = [states for states in found if states is not None]
-        if len(known) < len(found):
-            return None
-        padded = np.zeros((len(known), max(map(len, known)), known[0].shape[1]), np.float32)
-        for row, states in zip(padded, known, strict=True):
-            row[: len(states)] = states
-        return torch.from_numpy(padded)
+        states = padded_states(self.states, texts)
+        return None if states is None else torch.from_numpy(states)
 
 
 @dataclass
