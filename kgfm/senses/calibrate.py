@@ -46,19 +46,20 @@ def choose_lesk(
             batch.word_states = model.word_states(batch)
         packed.append((batch, model(batch).logits, batch.word_states[:, -1].float()))
     lesk.centre.copy_(torch.cat([states for _, _, states in packed]).mean(0))
+    parts = [
+        lesk.parts(logits, states, model.glosses[batch.synsets].float(), batch)
+        for batch, logits, states in packed
+    ]
     values, right = [], []
-    for batch, logits, states in packed:
-        glosses = model.glosses[batch.synsets].float()
-        parts = lesk.parts(logits, states, glosses, batch).cpu().double().numpy()
+    for (batch, _, _), found in zip(packed, parts, strict=True):
         ends = torch.bincount(batch.candidate_word, minlength=batch.num_words).cumsum(0)[:-1]
-        values += np.split(parts, ends.tolist())
+        values += np.split(found.cpu().double().numpy(), ends.tolist())
         right += np.split(batch.right.cpu().numpy(), ends.tolist())
     lesk.weights.copy_(torch.tensor(weigh(values, right)))
-    rows = []
-    for batch, logits, states in packed:
-        glosses = model.glosses[batch.synsets].float()
-        output = SenseOutput(lesk(logits, states, glosses, batch))
-        rows.append(model.head.collect(output, batch))
+    rows = [
+        model.head.collect(SenseOutput(found @ lesk.weights), batch)
+        for (batch, _, _), found in zip(packed, parts, strict=True)
+    ]
     return model.head.metrics(
         {name: torch.cat([row[name] for row in rows]).cpu().numpy() for name in rows[0]}
     )
