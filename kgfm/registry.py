@@ -56,6 +56,17 @@ def check_arguments(what: str, callee: Any, given: Iterable[str]) -> None:
             )
 
 
+def check_probabilities(**given: float) -> None:
+    """Refuse a probability, such as that of dropout, that is not from 0 to less than 1.
+
+    Raises:
+        ValueError: One is not; the message names it.
+    """
+    for name, value in given.items():
+        if not isinstance(value, (int, float)) or not 0 <= value < 1:
+            raise ValueError(f"{name}={value!r}: give a probability, 0 <= {name} < 1, such as 0.1.")
+
+
 def resolve(
     kind: str,
     part: str | Mapping[str, Any] | Part,

@@ -115,6 +115,27 @@ def test_a_recipe_that_ships_is_read_and_its_parts_are_known(name: str) -> None:
     assert recipe.out == f"runs/{name}"
 
 
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("--encoder.edge_dropout=2", r"encoder: edge_dropout=2: .*0 <= edge_dropout < 1"),
+        ("--encoder.dropout=-0.1", r"encoder: dropout=-0.1: .*such as 0.1"),
+        ("--encoder.layers=0", "encoder: layers=0"),
+        ("--encoder.width=wide", "encoder: "),
+        ("--fusion.heads=3", "fusion: heads=3 does not divide"),
+        ("--task.dropout=1", "task: dropout=1"),
+    ],
+)
+def test_a_value_that_will_not_do_is_refused_before_anything_is_read(
+    override: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kgfm.recipes import run
+
+    monkeypatch.setattr(run, "load_dataset", lambda _: pytest.fail("something was read"))
+    with pytest.raises(ValueError, match=says):
+        run.train(read_recipe("world", [override]))
+
+
 def test_a_number_may_be_written_with_an_exponent(tmp_path: Path) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text("dataset: world\nencoder: {name: rgcn, dropout: 1e-2}")

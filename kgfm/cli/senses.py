@@ -8,6 +8,7 @@ from typing import Any
 
 from kgfm.datasets.jsonl import open_graph
 from kgfm.linking.formats import wsd
+from kgfm.registry import check_probabilities
 from kgfm.training import TrainingConfig
 
 Say = Callable[[str], None]
@@ -55,6 +56,7 @@ def train(
     from kgfm.senses import SenseTagger
     from kgfm.senses.corpus import forms_of, split_semcor, usage_examples
 
+    check_probabilities(own_dropout=own_dropout)  # before anything is read
     wordnet = open_graph(graph, Path(cache) / "graphs")
     learnt, held = split_semcor(wsd.read_semcor(semcor))
     tagger = SenseTagger(

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from kgfm.batch import Batch
 from kgfm.encoders.base import GraphEncoder
+from kgfm.registry import check_probabilities
 
 
 class RGCNLayer(nn.Module):
@@ -92,6 +93,9 @@ class RGCN(GraphEncoder):
         dropout: After each layer.
         edge_dropout: Part of the edges that a training step leaves out, as in DropEdge (Rong et
             al., 2020, sec. 3.1, https://arxiv.org/abs/1907.10903); the others weigh more instead.
+
+    Raises:
+        ValueError: There is no layer, or ``dropout`` or ``edge_dropout`` is no probability under 1.
     """
 
     def __init__(
@@ -108,6 +112,7 @@ class RGCN(GraphEncoder):
         super().__init__()
         if layers < 1:
             raise ValueError(f"layers={layers}: an R-GCN needs at least one.")
+        check_probabilities(dropout=dropout, edge_dropout=edge_dropout)
         self.out_width = width
         self.project = nn.Linear(feature_width, width)
         self.seed_mark = nn.Parameter(torch.randn(width) / width**0.5)

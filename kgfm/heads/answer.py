@@ -11,6 +11,7 @@ from kgfm.backbones.text import mean_pool
 from kgfm.batch import Batch
 from kgfm.heads.base import Head, Output, mean_of_known
 from kgfm.metrics import hits_at_k, mrr
+from kgfm.registry import check_probabilities
 
 
 class AnswerHead(Head):
@@ -27,7 +28,8 @@ class AnswerHead(Head):
         dropout: Before the perceptron.
 
     Raises:
-        ValueError: There are no nodes to rank (``node_width`` is 0).
+        ValueError: There are no nodes to rank (``node_width`` is 0), or ``dropout`` is no
+            probability under 1.
     """
 
     monitor = "hits@1"
@@ -38,6 +40,7 @@ class AnswerHead(Head):
         super().__init__()
         if not node_width:
             raise ValueError("answer ranks nodes, so it needs an encoder; take 'text' or 'rgcn'.")
+        check_probabilities(dropout=dropout)
         self.question = nn.Linear(width, node_width)
         self.dropout = nn.Dropout(dropout)
         self.score = nn.Sequential(

@@ -12,6 +12,7 @@ from kgfm.backbones.text import mean_pool
 from kgfm.batch import Batch
 from kgfm.heads.base import Head, Output, mean_of_known, seed_mean
 from kgfm.metrics import best_threshold, macro_f1, micro_f1
+from kgfm.registry import check_probabilities
 
 
 class ClassifyHead(Head):
@@ -28,6 +29,9 @@ class ClassifyHead(Head):
         num_labels: Number of labels.
         multi_label: Any number of labels may be right (binary cross-entropy), not just one.
         dropout: Before the products.
+
+    Raises:
+        ValueError: There is no label, or ``dropout`` is no probability under 1.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class ClassifyHead(Head):
             raise ValueError(
                 "classify needs at least one label; give labels or examples with some."
             )
+        check_probabilities(dropout=dropout)
         self.multi_label = multi_label
         self.monitor = "micro_f1" if multi_label else "accuracy"
         self.threshold: Tensor

@@ -11,7 +11,7 @@ from typing import Any
 
 from kgfm.datasets import DATASETS
 from kgfm.linking import LINKERS
-from kgfm.registry import check_arguments, lookup
+from kgfm.registry import check_arguments, lookup, resolve
 from kgfm.retrieval import RETRIEVERS
 from kgfm.training import TrainingConfig
 
@@ -103,7 +103,11 @@ def check_parts(recipe: Recipe, *, deep: bool = True) -> None:
 
     Args:
         recipe: What to check.
-        deep: Check the neural parts too, which loads torch.
+        deep: Check the neural parts and their values too, which loads torch.
+
+    Raises:
+        KeyError: A part has no such name.
+        ValueError: It has no such argument, or a value of it will not do.
     """
     tables: dict[str, tuple[str, Mapping[str, Any]]] = {
         "dataset": ("dataset", DATASETS),
@@ -131,6 +135,38 @@ def check_parts(recipe: Recipe, *, deep: bool = True) -> None:
         arguments = [key for key in part if key != "name" and (kind, key) != ("fusion", "layers")]
         build = lookup(kind, part["name"], table)
         check_arguments(f"The {kind} {part['name']!r}", build, arguments)
+    if deep:
+        _try_values(recipe)
+
+
+_TRIED = 384
+"""Width of the parts that are built to see whether their values will do."""
+_OF_ENCODER = {"feature_width": _TRIED, "query_width": _TRIED}
+
+
+def _try_values(recipe: Recipe) -> None:
+    """Build small neural parts, so that a value that will not do is refused before all else."""
+    import torch
+
+    from kgfm.encoders import ENCODERS, GraphEncoder
+    from kgfm.fusion import FUSIONS, Fusion
+    from kgfm.heads import HEADS, Head
+
+    fusion = {k: v for k, v in (recipe.fusion or {}).items() if k != "layers"}
+    has_graph = recipe.encoder is not None
+    widths = {"width": _TRIED, "node_width": _TRIED if has_graph else 0}
+    parts: list[tuple[str, str, Any, Any, Any, dict[str, Any]]] = [
+        ("encoder", "encoder", recipe.encoder, ENCODERS, GraphEncoder, _OF_ENCODER),
+        ("fusion", "fusion", fusion or None, FUSIONS, Fusion, widths),
+        ("task", "head", recipe.task, HEADS, Head, {**widths, "num_labels": 2}),
+    ]
+    with torch.random.fork_rng(devices=[]):
+        for field_name, kind, part, table, base, context in parts:
+            try:
+                if part is not None:
+                    resolve(kind, part, table, base, **context)
+            except (TypeError, ValueError, RuntimeError) as error:
+                raise ValueError(f"{field_name}: {error}") from error
 
 
 def digest(recipe: Recipe, *, apart_from: Collection[str] = ()) -> str:

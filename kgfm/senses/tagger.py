@@ -20,6 +20,7 @@ from kgfm.backbones.saved import read_backbone, write_backbone
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking.formats.wsd import Instance, Sentence
 from kgfm.pipeline import saving
+from kgfm.registry import check_probabilities
 from kgfm.senses.batch import PreparedWindow, SenseCollator
 from kgfm.senses.calibrate import choose_lesk
 from kgfm.senses.glosses import gloss_vectors, standardised
@@ -64,6 +65,7 @@ class SenseTagger:
         max_tokens: int = 100,
         seed: int = 0,
     ) -> None:
+        check_probabilities(dropout=dropout, own_dropout=own_dropout)
         self.inventory = Inventory(graph)
         self.backbone = load_backbone(backbone)
         self.settings: dict[str, Any] = {
