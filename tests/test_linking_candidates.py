@@ -15,7 +15,7 @@ from kgfm.linking.candidates import FEATURES, CandidateIndex, Candidates, Limits
 from kgfm.linking.dictionary import NameDictionary, build_arrays
 from kgfm.linking.overlap import build_overlap, parts_of_queries, top_names
 from kgfm.linking.overlap_kernels import top_names as compiled_top_names
-from kgfm.linking.search import Search, _arrays
+from kgfm.linking.search import Search, _arrays, _asked
 
 NAMES = {
     "merkel": ["Angela Merkel"],
@@ -141,7 +141,7 @@ def test_no_mentions_and_an_empty_graph_give_nothing() -> None:
 
 
 words = st.lists(
-    st.sampled_from(["ab", "abc", "bcd", "xyz", "İx", "é", "東京", ".", "the"]),
+    st.sampled_from(["ab", "abc", "bcd", "xyz", "İx", "é", "東京", ".", "the", "a", "b"]),
     min_size=1,
     max_size=4,
 )
@@ -162,6 +162,60 @@ def test_compiled_and_numpy_candidates_are_the_same(names: list[str], mentions: 
         np.testing.assert_array_equal(getattr(plain, name), getattr(fast, name))
 
 
+PEOPLE = {
+    "kiss": ["KISS"],
+    "the-kiss": ["The Kiss"],
+    "judas": ["Judas Kiss"],
+    "first-kiss": ["First Kiss"],
+    "jones": ["Jane Jones"],
+    "k-kiss": ["Karl Kiss"],
+}
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    ("mention", "first"),
+    [("J. Kiss", "judas"), ("Kiss, J", "judas"), ("K. Kiss", "k-kiss"), ("a kiss", "kiss")],
+)
+def test_an_initial_stands_for_another_token_that_begins_with_it(
+    mention: str, first: str, compiled: bool
+) -> None:
+    limits = Limits(tokens=1, trigrams=0)
+    index = index_of(PEOPLE, limits=limits, compiled=compiled)
+    assert keys(index([mention]), index=index) == [first]
+
+
+def test_an_initial_counts_as_covered_and_once() -> None:
+    index = index_of({**PEOPLE, "jj": ["Joe Jim Kiss"]})
+    found = index(["J. Kiss", "X. Kiss"])
+    covered = found.features[:, FEATURES.index("mention_covered")].tolist()
+    of_judas = dict(zip(keys(found, index=index), covered[: found.indptr[1]], strict=True))
+    assert of_judas["judas"] == of_judas["jj"] == 1
+    assert of_judas["kiss"] < 1
+    assert max(covered[found.indptr[1] :]) < 1
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_of_names_with_a_token_the_shortest_and_best_known_are_found(compiled: bool) -> None:
+    names = {f"s{n:04}": [f"Aaron Surname{n}"] for n in range(2000)}
+    names |= {"long": ["Aaron of the North"], "alone": ["Aaron"]}
+    triples = [("s1999", "knows", "s1234"), ("s1999", "knows", "s0007"), ("long", "in", "s1999")]
+    index = index_of(names, triples, limits=Limits(trigrams=0, tokens=4), compiled=compiled)
+    found = keys(index(["Aaron"]), index=index)
+    assert found[0] == "alone"
+    assert set(found[1:]) == {"s1999", "s0007", "s1234"}
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_function_words_and_frequent_ones_count_for_names_with_a_rare_token(compiled: bool) -> None:
+    names = {f"s{n:04}": [f"The {n} Union"] for n in range(1500)}
+    names |= {"big": ["Big"], "the-big": ["The Big Easy"], "union": ["Big Sky Union"]}
+    limits = Limits(trigrams=0, tokens=1)
+    index = index_of(names, limits=limits, compiled=compiled)
+    assert keys(index(["The Big"]), index=index) == ["the-big"]
+    assert keys(index(["Big Union"]), index=index) == ["union"]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_lists_that_are_not_read_change_nothing(seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -173,13 +227,12 @@ def test_lists_that_are_not_read_change_nothing(seed: int) -> None:
     )
     asked = np.repeat(np.arange(50), 8)
     wanted = (num_parts * random.random(400) ** 2).astype(np.int64)
-    queries = parts_of_queries(asked, wanted, 50, index)
+    queries = parts_of_queries((asked, wanted), 50, index)
+    searched = np.ones(len(queries.parts), bool)
     factors = np.zeros(50), np.maximum(queries.totals, 1) ** -0.5
     owners, names = top_names(queries, index, factors, 16)
     for prunes in (False, True):
-        found = compiled_top_names(
-            queries.indptr, queries.parts, _arrays(index), prunes, factors, 16
-        )
+        found = compiled_top_names(_asked(queries), searched, _arrays(index), prunes, factors, 16)
         np.testing.assert_array_equal(found[0], owners)
         np.testing.assert_array_equal(found[1], names)
 
@@ -207,5 +260,5 @@ def test_compiled_code_is_loaded_once_there_were_many_queries(
     monkeypatch.setattr("kgfm.linking.search._KERNELS", "kgfm.never_loaded")
     monkeypatch.setattr("kgfm.linking.search._ENOUGH", 3)
     search = Search(None)
-    queries = INDEX._read(["Heat"]).tokens
+    queries = INDEX._reader(["Heat"]).tokens
     assert [search._is_compiled(queries) for _ in range(5)] == [False, False, False, True, True]

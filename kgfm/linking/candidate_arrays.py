@@ -15,11 +15,30 @@ from kgfm.linking.overlap import Overlap, build_overlap
 
 Arrays = Mapping[str, np.ndarray]
 
-_OVERLAP = ("name_indptr", "parts", "part_indptr", "names", "weights", "inverse")
-_OWN = ("is_mark", "is_stop", "lengths", "gram_table", "initials.hashes", "initials.names")
+_OVERLAP = (
+    "name_indptr",
+    "parts",
+    "part_indptr",
+    "names",
+    "weights",
+    "inverse",
+    "preference",
+    "initials",
+    "initial_weights",
+)
+_OWN = (
+    "is_mark",
+    "is_stop",
+    "lengths",
+    "letters",
+    "gram_table",
+    "initials.hashes",
+    "initials.names",
+)
 NAMES = (*_OWN, *(f"{kind}.{name}" for kind in ("tokens", "trigrams") for name in _OVERLAP))
 """Names of the arrays: which tokens are punctuation, which of them or of the function words are
-passed over, code points of each name, trigram -> number + 1, the initials, and both overlaps."""
+passed over, code points of each name, the code points that tokens begin with, trigram -> number +
+1, the acronyms, and both overlaps."""
 
 
 def candidate_arrays(dictionary: NameDictionary) -> dict[str, np.ndarray]:
@@ -34,7 +53,16 @@ def candidate_arrays(dictionary: NameDictionary) -> dict[str, np.ndarray]:
     initials = initials_index(names, tokens, vocabulary, is_stop)
     packed, firsts = packed_grams(vocabulary.keys, vocabulary.firsts)
     distinct, grams = np.unique(packed, return_inverse=True)
-    words = build_overlap(names, tokens, size, len(vocabulary), power=1)
+    letters, letter = np.unique(vocabulary.keys[vocabulary.firsts[:-1]], return_inverse=True)
+    words = build_overlap(
+        names,
+        tokens,
+        size,
+        len(vocabulary),
+        power=1,
+        degree=_degree(dictionary),
+        initials=letter,
+    )
     lengths = np.bincount(names, np.diff(vocabulary.firsts)[tokens], minlength=size)
     count = np.diff(firsts)[tokens]
     within = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
@@ -44,6 +72,7 @@ def candidate_arrays(dictionary: NameDictionary) -> dict[str, np.ndarray]:
         "is_mark": is_mark,
         "is_stop": is_stop,
         "lengths": lengths.astype(np.int64),
+        "letters": letters,
         "gram_table": build_table(distinct, np.arange(1, len(distinct) + 1)),
         "initials.hashes": initials.hashes,
         "initials.names": initials.names,
@@ -51,6 +80,15 @@ def candidate_arrays(dictionary: NameDictionary) -> dict[str, np.ndarray]:
     for kind, overlap in (("tokens", words), ("trigrams", trigrams)):
         arrays |= {f"{kind}.{name}": getattr(overlap, name) for name in _OVERLAP}
     return arrays
+
+
+def _degree(dictionary: NameDictionary) -> Int64[np.ndarray, "name"]:
+    """Return the degree of the best known bearer of each name, which comes first among them."""
+    first = dictionary.arrays["row_indptr"][:-1]
+    degree = np.zeros(len(first), np.int64)
+    borne = np.diff(dictionary.arrays["row_indptr"]) > 0
+    degree[borne] = dictionary.graph.degree[dictionary.arrays["rows"][first[borne]]]
+    return degree
 
 
 def overlap_of(arrays: Arrays, kind: str) -> Overlap:

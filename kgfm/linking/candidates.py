@@ -8,24 +8,14 @@ from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 
 from kgfm.linking.acronyms import InitialsIndex, initials_of
-from kgfm.linking.candidate_arrays import NAMES, Arrays, candidate_arrays, overlap_of, packed_grams
-from kgfm.linking.codes import (
-    BARRIER,
-    FOLD_TABLE,
-    KIND_SHIFT,
-    SYMBOL,
-    TokenArrays,
-    code_points,
-    take_tokens,
-    token_arrays,
-)
+from kgfm.linking.candidate_arrays import NAMES, Arrays, candidate_arrays, overlap_of
 from kgfm.linking.dictionary import NameDictionary
-from kgfm.linking.hashing import look_up
 from kgfm.linking.kept import WORTH_KEEPING, beside, keep_arrays, kept_arrays
-from kgfm.linking.overlap import Parts, parts_of_queries
+from kgfm.linking.mention_parts import MentionReader, Query
+from kgfm.linking.overlap import Parts
 from kgfm.linking.search import Search
 
 KIND = "candidates"
@@ -129,6 +119,7 @@ class CandidateIndex:
         self._initials = InitialsIndex(
             self.arrays["initials.hashes"], self.arrays["initials.names"]
         )
+        self._reader = MentionReader(dictionary.vocabulary, self.arrays)
         self._search = Search(compiled)
 
     @classmethod
@@ -150,7 +141,7 @@ class CandidateIndex:
 
     def __call__(self, mentions: Sequence[str]) -> Candidates:
         """Return the candidates of each mention."""
-        query = self._read(mentions)
+        query = self._reader(mentions)
         exact = self._exact(mentions)
         found = [
             (np.flatnonzero(exact), exact[exact > 0]),
@@ -170,45 +161,7 @@ class CandidateIndex:
         self, mentions: Sequence[str]
     ) -> tuple[Int64[np.ndarray, "hit"], Int64[np.ndarray, "hit"]]:
         """Return (mention, name) of the names most alike in their trigrams alone, best first."""
-        return self._by_trigrams(self._read(mentions))
-
-    # -- reading mentions -----------------------------------------------------------------------
-
-    def _read(self, mentions: Sequence[str]) -> _Query:
-        tokens = token_arrays(code_points(mentions))
-        barrier = tokens.keys[tokens.firsts[:-1]] == BARRIER
-        owner = np.cumsum(barrier) - barrier
-        numbers = self.dictionary.vocabulary.numbers(tokens)
-        kept = np.flatnonzero(~barrier & ~self._marks(tokens, numbers))
-        plain, owner, numbers = take_tokens(tokens, kept), owner[kept], numbers[kept]
-        lengths = np.diff(plain.firsts)
-        grams, gram_firsts = packed_grams(plain.keys, plain.firsts)
-        gram_numbers = look_up(self.arrays["gram_table"], grams, self._num_grams) - 1
-        num = len(mentions)
-        return _Query(
-            owner,
-            numbers,
-            plain,
-            np.bincount(owner, lengths, minlength=num).astype(np.int64),
-            parts_of_queries(owner, numbers, num, self.tokens),
-            parts_of_queries(
-                np.repeat(owner, np.diff(gram_firsts)), gram_numbers, num, self.trigrams
-            ),
-        )
-
-    def _marks(self, tokens: TokenArrays, numbers: Int64[np.ndarray, "token"]) -> np.ndarray:
-        """Return which tokens are punctuation; an unknown symbol counts as such."""
-        known = numbers >= 0
-        marks = np.zeros(len(numbers), bool)
-        marks[known] = self.arrays["is_mark"][numbers[known]]
-        initials = tokens.keys[tokens.firsts[:-1]]
-        FOLD_TABLE.cover(initials)
-        marks |= ~known & (FOLD_TABLE.table[initials] >> KIND_SHIFT == SYMBOL)
-        return marks
-
-    @property
-    def _num_grams(self) -> int:
-        return len(self.trigrams.weights)
+        return self._by_trigrams(self._reader(mentions))
 
     # -- four ways to a name --------------------------------------------------------------------
 
@@ -224,33 +177,31 @@ class CandidateIndex:
                 whole[text] = name
         return whole
 
-    def _by_trigrams(self, query: _Query) -> tuple[np.ndarray, np.ndarray]:
+    def _by_trigrams(self, query: Query) -> tuple[np.ndarray, np.ndarray]:
         totals = np.maximum(query.trigrams.totals, 1)
         factors = np.zeros(len(totals)), totals**-0.5
         return self._search.top_names(
             query.trigrams, self.trigrams, factors, self.limits.trigrams, prunes=True
         )
 
-    def _by_tokens(self, query: _Query) -> tuple[np.ndarray, np.ndarray]:
-        """Return the names that share the heaviest tokens, the shorter of equal ones first."""
-        rare = self._without_frequent(query.tokens)
-        factors = 1 / np.maximum(query.tokens.totals, 1), np.full(len(rare.totals), 0.1)
+    def _by_tokens(self, query: Query) -> tuple[np.ndarray, np.ndarray]:
+        """Return the names that share the most with the mention and hold one of its rare tokens.
+
+        Of names that share as much, those come first that have the fewest tokens besides.
+        """
+        tokens = query.tokens
+        factors = 1 / np.maximum(tokens.totals, 1), 0.1 / np.maximum(tokens.totals, 1)
         return self._search.top_names(
-            rare, self.tokens, (factors[0], factors[1] * factors[0]), self.limits.tokens
+            tokens, self.tokens, factors, self.limits.tokens, searched=self._rare(tokens)
         )
 
-    def _without_frequent(self, tokens: Parts) -> Parts:
-        """Leave out tokens that very many names hold, unless they are all that there is."""
+    def _rare(self, tokens: Parts) -> Bool[np.ndarray, "part"]:
+        """Return which tokens not very many names hold; the heaviest of a mention always counts."""
         held = np.diff(self.tokens.part_indptr)[tokens.parts]
-        query = np.repeat(np.arange(len(tokens.totals)), np.diff(tokens.indptr))
-        frequent: np.ndarray = (held > max(1000, len(self.dictionary) // 50)) | self.arrays[
-            "is_stop"
-        ][tokens.parts]
-        first = np.zeros(len(query), bool)
-        first[tokens.indptr[:-1][np.diff(tokens.indptr) > 0]] = True  # the heaviest always stays
-        kept = ~frequent | first
-        indptr = np.append(0, np.cumsum(np.bincount(query[kept], minlength=len(tokens.totals))))
-        return Parts(indptr, tokens.parts[kept], tokens.totals)
+        frequent = held > max(1000, len(self.dictionary) // 50)
+        rare: np.ndarray = ~(frequent | self.arrays["is_stop"][tokens.parts])
+        rare[tokens.indptr[:-1][np.diff(tokens.indptr) > 0]] = True
+        return rare
 
     def _by_acronym(self, mentions: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         return initials_of(mentions, self._initials, self.dictionary, self.limits.acronyms)
@@ -259,7 +210,7 @@ class CandidateIndex:
 
     def _features(
         self,
-        query: _Query,
+        query: Query,
         owners: Int64[np.ndarray, "pair"],
         names: Int64[np.ndarray, "pair"],
         is_acronym: np.ndarray,
@@ -320,15 +271,3 @@ class CandidateIndex:
                 int(names[at]), " ".join(mentions[owners[at]].split())
             )
             features[at, 1] = bool(np.any(bearers == rows[at]))
-
-
-@dataclass(frozen=True, slots=True)
-class _Query:
-    """Mentions as tokens without punctuation, and as parts."""
-
-    owner: Int64[np.ndarray, "token"]
-    numbers: Int64[np.ndarray, "token"]
-    plain: TokenArrays
-    lengths: Int64[np.ndarray, "mention"]
-    tokens: Parts
-    trigrams: Parts

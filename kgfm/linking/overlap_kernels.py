@@ -47,7 +47,7 @@ def _bound(rest, factors):
 
 
 @compiled
-def _select(met, num_met, sums, inverse, prunes, factors, values, names):
+def _select(met, num_met, sums, preference, prunes, factors, values, names):
     """Fill the best of the names that were met; return how many.
 
     If it ``prunes``, a sum that is too small for the last of the best by :func:`_bound` is passed
@@ -59,7 +59,7 @@ def _select(met, num_met, sums, inverse, prunes, factors, values, names):
         total = sums[name]
         if total < least:
             continue
-        value = total * (factors[0] + factors[1] * np.float64(inverse[name]))
+        value = total * (factors[0] + factors[1] * np.float64(preference[name]))
         size = _offer(value, name, size, values, names)
         if prunes and size == len(values):
             least = (values[size - 1] / factors[1]) ** 2 * 0.9998
@@ -67,41 +67,76 @@ def _select(met, num_met, sums, inverse, prunes, factors, values, names):
 
 
 @compiled
-def _finish(met, num_met, sums, rest, index, marks, factors, values, names):
+def _shared(name, index, marks, initial_marks):
+    """Return the weight of the marked parts of a name, and of the marked initials of the others."""
+    parts, initials = index[1], index[6]
+    first, stop = index[0][name], index[0][name + 1]
+    total = np.int64(0)
+    for at in range(first, stop):
+        total += marks[parts[at]]
+    if not len(initial_marks):
+        return total
+    for at in range(first, stop):
+        initial = initials[parts[at]]
+        if marks[parts[at]] == 0 and initial_marks[initial] > 0:
+            total += initial_marks[initial]
+            initial_marks[initial] *= -1  # each counts once
+    for at in range(first, stop):
+        initial = initials[parts[at]]
+        initial_marks[initial] = abs(initial_marks[initial])
+    return total
+
+
+@compiled
+def _finish(met, num_met, work, rest, index, prunes, factors, values, names):
     """Add up the names that may come among the best from their own parts; return how many."""
-    name_indptr, parts, inverse = index[0], index[1], index[5]
-    size = _select(met, num_met, sums, inverse, True, factors, values, names)
+    sums, marks, initial_marks = work
+    preference = index[5]
+    size = _select(met, num_met, sums, preference, prunes, factors, values, names)
     least = values[size - 1] if size == len(values) else -1.0
     size = 0
     for place in range(num_met):
         name = met[place]
-        factor = factors[0] + factors[1] * np.float64(inverse[name])
+        factor = factors[0] + factors[1] * np.float64(preference[name])
         if (sums[name] + rest) * factor < least:
             continue
-        total = np.int64(0)
-        for at in range(name_indptr[name], name_indptr[name + 1]):
-            total += marks[parts[at]]
+        total = _shared(name, index, marks, initial_marks)
         size = _offer(total * factor, name, size, values, names)
     return size
 
 
 @compiled
-def _search(own, index, prunes, factors, work, values, names):
-    """Fill the best names of one query; return how many there are."""
-    part_indptr, holders, weights, inverse = index[2], index[3], index[4], index[5]
-    sums, met, marks = work
-    rest, num_met, level = np.int64(0), 0, 0
-    for part in own:
-        marks[part] = weights[part]
-        rest += weights[part]
-    total, size = rest, -1
-    for part in own:
+def _first_holders(part, index, values, names):
+    """Fill in the holders of one token, which stand in the order of their values."""
+    first, stop = index[2][part], index[2][part + 1]
+    size = min(stop - first, len(values))
+    for place in range(size):
+        names[place] = index[3][first + place]
+    return size
+
+
+@compiled
+def _search(own, searched, rest, index, prunes, factors, work, values, names):
+    """Fill the best names of one query, whose parts are marked; return how many there are."""
+    part_indptr, holders, weights, preference = index[2], index[3], index[4], index[5]
+    sums, met, marks, initial_marks = work
+    if not prunes and len(own) == 1 and rest == weights[own[0]]:
+        return _first_holders(own[0], index, values, names)
+    counted = sums, marks, initial_marks
+    num_met, level, size = 0, 0, -1
+    total = rest
+    for place in range(len(own)):
+        if not searched[place]:
+            continue
+        part = own[place]
         while prunes and level < len(_TRY_AT) and rest <= _TRY_AT[level] * total:
             level += 1
             if num_met >= len(values):
-                found = _select(met, num_met, sums, inverse, prunes, factors, values, names)
+                found = _select(met, num_met, sums, preference, prunes, factors, values, names)
                 if values[found - 1] > _bound(rest, factors):
-                    size = _finish(met, num_met, sums, rest, index, marks, factors, values, names)
+                    size = _finish(
+                        met, num_met, counted, rest, index, prunes, factors, values, names
+                    )
                     break
         if size >= 0:
             break
@@ -114,53 +149,69 @@ def _search(own, index, prunes, factors, work, values, names):
             num_met += known == 0
             sums[name] = known + weight
         rest -= weight
-    if size < 0:
-        size = _select(met, num_met, sums, inverse, prunes, factors, values, names)
+    if size < 0 and rest > 0:
+        size = _finish(met, num_met, counted, rest, index, prunes, factors, values, names)
+    elif size < 0:
+        size = _select(met, num_met, sums, preference, prunes, factors, values, names)
     for place in range(num_met):
         sums[met[place]] = 0
-    for part in own:
-        marks[part] = 0
     return size
 
 
 @compiled
-def top_names(indptr, parts, index, prunes, factors, count):
+def _mark(own, initials, index, marks, initial_marks, sign):
+    """Write the weights of a query's parts where they are looked up, or take them away again."""
+    total = np.int64(0)
+    for part in own:
+        marks[part] = sign * index[4][part]
+        total += marks[part]
+    for initial in initials:
+        initial_marks[initial] = sign * index[7][initial]
+        total += initial_marks[initial]
+    return total
+
+
+@compiled
+def top_names(queries, searched, index, prunes, factors, count):
     """Return what :func:`kgfm.linking.overlap.top_names` returns; ``prunes`` needs power 2."""
+    indptr, parts, initial_indptr, initials = queries
     num_queries, num_names = len(indptr) - 1, len(index[5])
-    work = (
-        np.zeros(num_names, np.int32),
-        np.empty(num_names + 1, np.int32),
-        np.zeros(len(index[4]), np.int32),
-    )
+    marks = np.zeros(len(index[4]), np.int32)
+    initial_marks = np.zeros(len(index[7]) if len(initials) else 0, np.int32)
+    work = np.zeros(num_names, np.int32), np.empty(num_names + 1, np.int32), marks, initial_marks
     values, names = np.empty(count, np.float64), np.empty(count, np.int64)
     owners, hits = np.empty(num_queries * count, np.int64), np.empty(num_queries * count, np.int64)
     size = 0
     for query in range(num_queries):
-        own = parts[indptr[query] : indptr[query + 1]]
+        whole = slice(indptr[query], indptr[query + 1])
+        begin = initials[initial_indptr[query] : initial_indptr[query + 1]]
+        rest = _mark(parts[whole], begin, index, marks, initial_marks, 1)
         factor = factors[0][query], factors[1][query]
-        found = _search(own, index, prunes, factor, work, values, names)
+        found = _search(
+            parts[whole], searched[whole], rest, index, prunes, factor, work, values, names
+        )
         for place in range(found):
             owners[size], hits[size] = query, names[place]
             size += 1
+        _mark(parts[whole], begin, index, marks, initial_marks, 0)
     return owners[:size], hits[:size]
 
 
 @compiled
-def shared_weights(indptr, parts, index, owners, names):
+def shared_weights(queries, index, owners, names):
     """Return what :func:`kgfm.linking.overlap.shared_weights` returns; owners ascend."""
-    name_indptr, name_parts, weights = index[0], index[1], index[4]
-    marks = np.zeros(len(weights), np.int32)
+    indptr, parts, initial_indptr, initials = queries
+    marks = np.zeros(len(index[4]), np.int32)
+    initial_marks = np.zeros(len(index[7]) if len(initials) else 0, np.int32)
     shared = np.zeros(len(names), np.int64)
     pair = 0
     while pair < len(names):
         query = owners[pair]
         own = parts[indptr[query] : indptr[query + 1]]
-        for part in own:
-            marks[part] = weights[part]
+        begin = initials[initial_indptr[query] : initial_indptr[query + 1]]
+        _mark(own, begin, index, marks, initial_marks, 1)
         while pair < len(names) and owners[pair] == query:
-            for at in range(name_indptr[names[pair]], name_indptr[names[pair] + 1]):
-                shared[pair] += marks[name_parts[at]]
+            shared[pair] = _shared(names[pair], index, marks, initial_marks)
             pair += 1
-        for part in own:
-            marks[part] = 0
+        _mark(own, begin, index, marks, initial_marks, 0)
     return shared

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 
 from kgfm.linking import overlap
-from kgfm.linking.overlap import Factors, Overlap, Parts
+from kgfm.linking.overlap import Factors, Overlap, Pairs, Parts
 
 _KERNELS = "kgfm.linking.overlap_kernels"
 _ENOUGH = 2_000
@@ -33,31 +33,40 @@ class Search:
         return self.compiled is not False
 
     def top_names(
-        self, queries: Parts, index: Overlap, factors: Factors, count: int, *, prunes: bool = False
-    ) -> tuple[Int64[np.ndarray, "hit"], Int64[np.ndarray, "hit"]]:
-        """Return :func:`kgfm.linking.overlap.top_names`; ``prunes`` needs power 2."""
-        if not self._is_compiled(queries):
-            return overlap.top_names(queries, index, factors, count)
-        from kgfm.linking.overlap_kernels import top_names
-
-        owners, names = top_names(
-            queries.indptr, queries.parts, _arrays(index), prunes, factors, count
-        )
-        return owners, names
-
-    def shared_weights(
         self,
         queries: Parts,
         index: Overlap,
-        pairs: tuple[Int64[np.ndarray, "pair"], Int64[np.ndarray, "pair"]],
+        factors: Factors,
+        count: int,
+        *,
+        searched: Bool[np.ndarray, "part"] | None = None,
+        prunes: bool = False,
+    ) -> tuple[Int64[np.ndarray, "hit"], Int64[np.ndarray, "hit"]]:
+        """Return :func:`kgfm.linking.overlap.top_names`; ``prunes`` needs power 2."""
+        if count < 1:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        if not self._is_compiled(queries):
+            return overlap.top_names(queries, index, factors, count, searched)
+        from kgfm.linking.overlap_kernels import top_names
+
+        read = np.ones(len(queries.parts), bool) if searched is None else searched
+        owners, names = top_names(_asked(queries), read, _arrays(index), prunes, factors, count)
+        return owners, names
+
+    def shared_weights(
+        self, queries: Parts, index: Overlap, pairs: Pairs
     ) -> Int64[np.ndarray, "pair"]:
         """Return :func:`kgfm.linking.overlap.shared_weights`; the queries of the pairs ascend."""
         if not self._is_compiled(queries):
             return overlap.shared_weights(queries, index, pairs)
         from kgfm.linking.overlap_kernels import shared_weights
 
-        shared: np.ndarray = shared_weights(queries.indptr, queries.parts, _arrays(index), *pairs)
+        shared: np.ndarray = shared_weights(_asked(queries), _arrays(index), *pairs)
         return shared
+
+
+def _asked(queries: Parts) -> tuple[np.ndarray, ...]:
+    return queries.indptr, queries.parts, queries.initial_indptr, queries.initials
 
 
 def _arrays(index: Overlap) -> tuple[np.ndarray, ...]:
@@ -67,5 +76,7 @@ def _arrays(index: Overlap) -> tuple[np.ndarray, ...]:
         index.part_indptr,
         index.names,
         index.weights,
-        index.inverse,
+        index.preference,
+        index.initials,
+        index.initial_weights,
     )
