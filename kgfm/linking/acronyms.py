@@ -82,7 +82,7 @@ def initials_of(
             found = _with_initials(letters, index)[:count]
             names += found
             owners += [mention] * len(found)
-        else:
+        elif not text.isalnum():  # it may have several tokens
             wanted += [(mention, short) for short in _acronyms(text)]
     if wanted:
         matches = dictionary.scan([short for _, short in wanted])

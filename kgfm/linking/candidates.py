@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from kgfm.linking.acronyms import InitialsIndex, initials_of
+from kgfm.linking.bearers import Limits
 from kgfm.linking.candidate_arrays import NAMES, Arrays, candidate_arrays, overlap_of
 from kgfm.linking.dictionary import NameDictionary
 from kgfm.linking.kept import WORTH_KEEPING, beside, keep_arrays, kept_arrays
@@ -55,24 +55,6 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
-
-
-class Limits(NamedTuple):
-    """How many candidates there are at most.
-
-    Args:
-        trigrams: Names by their trigrams.
-        tokens: Names by their tokens.
-        acronyms: Names that the mention is an acronym of, or the other way round.
-        bearers: Entities with one name, those with more triples first.
-        total: Entities of one mention.
-    """
-
-    trigrams: int = 16
-    tokens: int = 16
-    acronyms: int = 8
-    bearers: int = 16
-    total: int = 64
 
 
 def likeness(
@@ -142,20 +124,52 @@ class CandidateIndex:
     def __call__(self, mentions: Sequence[str]) -> Candidates:
         """Return the candidates of each mention."""
         query = self._reader(mentions)
-        exact = self._exact(mentions)
-        found = [
-            (np.flatnonzero(exact), exact[exact > 0]),
-            self._by_trigrams(query),
-            self._by_tokens(query),
-        ]
+        hits = self._by_trigrams(query), self._by_tokens(query)
+        return self._gathered(mentions, self._exact(mentions), query, hits)
+
+    def of_names(self, mentions: Sequence[str], names: Int64[np.ndarray, "mention"]) -> Candidates:
+        """Return the candidates of mentions that are names, without those alike in trigrams alone.
+
+        Args:
+            mentions: As they are spelled.
+            names: The name that the whole of each is.
+        """
+        query = self._reader.of_names(names)
+        return self._gathered(mentions, names, query, [self._by_tokens(query)])
+
+    def _gathered(
+        self,
+        mentions: Sequence[str],
+        exact: Int64[np.ndarray, "mention"],
+        query: Query,
+        hits: Sequence[tuple[np.ndarray, np.ndarray]],
+    ) -> Candidates:
+        """Return the bearers of the names that were found, of the very name and of acronyms."""
         acronyms = self._by_acronym(mentions)
-        owners, names = (np.concatenate(c) for c in zip(*found, acronyms, strict=True))
+        found = [(np.flatnonzero(exact), exact[exact > 0]), *hits, acronyms]
+        owners, names = (np.concatenate(c) for c in zip(*found, strict=True))
         pairs = np.unique(owners.astype(np.int64) << 32 | names)
         owners, names = pairs >> 32, pairs & 0xFFFFFFFF
-        is_acronym = np.isin(pairs, acronyms[0].astype(np.int64) << 32 | acronyms[1])
-        features = self._features(query, owners, names, is_acronym)
+        features = self._features(query, owners, names)
         features[:, 0] = exact[owners] == names
-        return self._entities(mentions, owners, names, features)
+        if len(acronyms[0]):
+            features[:, 5] = np.isin(pairs, acronyms[0].astype(np.int64) << 32 | acronyms[1])
+        spelled = self._spelled(mentions, exact)
+        bearers = self.dictionary.arrays["row_indptr"], self.dictionary.arrays["rows"]
+        scores = likeness(features)
+        rows, pair, is_spelled = self._search.bearers(
+            (owners, names),
+            (scores, features[:, 0]),
+            spelled,
+            (*bearers, self.dictionary.graph.degree),
+            self.limits,
+        )
+        features = features[pair]
+        features[:, 1] = is_spelled
+        counts = np.bincount(owners[pair], minlength=len(mentions))
+        indptr = np.append(0, np.cumsum(counts))
+        scores = np.where(is_spelled, np.float32(1), scores[pair])
+        return Candidates(indptr, rows, names[pair], features, scores)
 
     def by_trigrams(
         self, mentions: Sequence[str]
@@ -213,7 +227,6 @@ class CandidateIndex:
         query: Query,
         owners: Int64[np.ndarray, "pair"],
         names: Int64[np.ndarray, "pair"],
-        is_acronym: np.ndarray,
     ) -> Float32[np.ndarray, "pair feature"]:
         features = np.zeros((len(names), len(FEATURES)), np.float32)
         shared = self._search.shared_weights(query.trigrams, self.trigrams, (owners, names))
@@ -222,52 +235,20 @@ class CandidateIndex:
         shared = self._search.shared_weights(query.tokens, self.tokens, (owners, names))
         features[:, 3] = shared / np.maximum(query.tokens.totals, 1)[owners]
         features[:, 4] = shared * self.tokens.inverse[names]
-        features[:, 5] = is_acronym
         pair = query.lengths[owners], self.arrays["lengths"][names]
         features[:, 6] = np.minimum(*pair) / np.maximum(1, np.maximum(*pair))
         return np.minimum(features, 1)
 
-    def _entities(
-        self,
-        mentions: Sequence[str],
-        owners: Int64[np.ndarray, "pair"],
-        names: Int64[np.ndarray, "pair"],
-        features: Float32[np.ndarray, "pair feature"],
-    ) -> Candidates:
-        """Turn names into the entities that bear them; of an entity the most alike name stays."""
-        row_indptr, bearers = (self.dictionary.arrays[n] for n in ("row_indptr", "rows"))
-        count = np.minimum(row_indptr[names + 1] - row_indptr[names], self.limits.bearers)
-        pair = np.repeat(np.arange(len(names)), count)
-        within = np.arange(len(pair)) - np.repeat(np.cumsum(count) - count, count)
-        rows = bearers[row_indptr[names[pair]] + within].astype(np.int64)
-        features = features[pair]
-        owners, names = owners[pair], names[pair]
-        self._mark_spelling(mentions, owners, names, rows, features)
-        scores = likeness(features)
-        order = np.lexsort((names, -scores, rows, owners))
-        fresh = np.ones(len(order), bool)
-        same = (owners[order][1:] == owners[order][:-1]) & (rows[order][1:] == rows[order][:-1])
-        fresh[1:] = ~same
-        kept = order[fresh]
-        degree = self.dictionary.graph.degree[rows[kept]].astype(np.int64)
-        kept = kept[np.lexsort((rows[kept], -degree, -scores[kept], owners[kept]))]
-        begins = np.searchsorted(owners[kept], np.arange(len(mentions)))
-        kept = kept[np.arange(len(kept)) - begins[owners[kept]] < self.limits.total]
-        counts = np.bincount(owners[kept], minlength=len(mentions))
-        indptr = np.append(0, np.cumsum(counts))
-        return Candidates(indptr, rows[kept], names[kept], features[kept], scores[kept])
-
-    def _mark_spelling(
-        self,
-        mentions: Sequence[str],
-        owners: Int64[np.ndarray, "pair"],
-        names: Int64[np.ndarray, "pair"],
-        rows: Int64[np.ndarray, "pair"],
-        features: Float32[np.ndarray, "pair feature"],
-    ) -> None:
-        """Fill the column of the same spelling, which only the same name can have."""
-        for at in np.flatnonzero(features[:, 0]).tolist():
-            bearers = self.dictionary.bearers(
-                int(names[at]), " ".join(mentions[owners[at]].split())
-            )
-            features[at, 1] = bool(np.any(bearers == rows[at]))
+    def _spelled(
+        self, mentions: Sequence[str], exact: Int64[np.ndarray, "mention"]
+    ) -> tuple[Int64[np.ndarray, "spelled"], Int64[np.ndarray, "spelled"]]:
+        """Return (mention, row) of those whose name is spelled just like the mention."""
+        owners: list[int] = []
+        rows: list[int] = []
+        for mention, name in enumerate(exact.tolist()):
+            if name:
+                spelled = " ".join(mentions[mention].split())
+                bearers = self.dictionary.bearers(name, spelled).tolist()
+                rows += bearers
+                owners += [mention] * len(bearers)
+        return np.array(owners, np.int64), np.array(rows, np.int64)

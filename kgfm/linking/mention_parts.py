@@ -20,7 +20,7 @@ from kgfm.linking.codes import (
     token_arrays,
 )
 from kgfm.linking.hashing import look_up
-from kgfm.linking.overlap import Parts, parts_of_queries
+from kgfm.linking.overlap import Parts, parts_of_names, parts_of_queries
 from kgfm.linking.vocabulary import Vocabulary
 
 _FULL_STOP = ord(".")
@@ -77,6 +77,14 @@ class MentionReader:
                 (owner[is_initial], letters),
             ),
             parts_of_queries((np.repeat(owner, np.diff(gram_firsts)), known), num, self.trigrams),
+        )
+
+    def of_names(self, names: Int64[np.ndarray, "mention"]) -> Query:
+        """Return the parts of names, as the index has them."""
+        return Query(
+            self.arrays["lengths"][names],
+            parts_of_names(names, self.tokens),
+            parts_of_names(names, self.trigrams),
         )
 
     def _marks(

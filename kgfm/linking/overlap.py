@@ -181,6 +181,21 @@ def parts_of_queries(
     return Parts(*own, totals, *begin)
 
 
+def parts_of_names(names: Int64[np.ndarray, "query"], index: Overlap) -> Parts:
+    """Return the parts of names, as the parts of queries."""
+    first, count = index.name_indptr[names], index.name_indptr[names + 1] - index.name_indptr[names]
+    indptr = np.append(0, np.cumsum(count))
+    query = np.repeat(np.arange(len(names)), count)
+    parts = index.parts[np.arange(indptr[-1]) + (first - indptr[:-1])[query]]
+    weights = index.weights[parts]
+    totals = np.bincount(query, weights, minlength=len(names)).astype(np.int64)
+    order = np.lexsort((-weights, query))
+    kept = order[np.arange(len(order)) - indptr[query] < MOST_PARTS]
+    indptr = np.append(0, np.cumsum(np.minimum(count, MOST_PARTS)))
+    none = np.zeros(len(names) + 1, np.int64), np.empty(0, np.int32)
+    return Parts(indptr, parts[kept], totals, *none)
+
+
 def _known(
     given: Pairs, num_queries: int, weights: Int32[np.ndarray, "part"]
 ) -> tuple[Int64[np.ndarray, "known"], Int64[np.ndarray, "known"], Int64[np.ndarray, "query"]]:

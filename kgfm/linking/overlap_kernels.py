@@ -215,3 +215,83 @@ def shared_weights(queries, index, owners, names):
             pair += 1
         _mark(own, begin, index, marks, initial_marks, 0)
     return shared
+
+
+@compiled
+def _comes_first(one, other, scores, heavy, rows):
+    if scores[one] != scores[other]:
+        return scores[one] > scores[other]
+    if heavy[one] != heavy[other]:
+        return heavy[one] > heavy[other]
+    return rows[one] < rows[other]
+
+
+@compiled
+def _bearers_of(first, stop, pairs, spelled, borne, limits, out):
+    """Fill in the entities of the pairs of one mention; return the new end."""
+    owners, names, likeness, same = pairs
+    row_indptr, rows_of, degree = borne
+    rows, pair, is_spelled, scores, heavy, begin = out
+    end = begin
+    for at in range(first, stop):
+        name = names[at]
+        last = min(row_indptr[name + 1], row_indptr[name] + limits[0])
+        for place in range(row_indptr[name], last):
+            row = np.int64(rows_of[place])
+            score, alike = likeness[at], False
+            if same[at] > 0:
+                key = owners[at] << 32 | row
+                known = np.searchsorted(spelled, key)
+                alike = known < len(spelled) and spelled[known] == key
+                score = np.float32(1) if alike else score
+            old = begin
+            while old < end and rows[old] != row:
+                old += 1
+            if old < end and scores[old] >= score:
+                continue
+            rows[old], pair[old], is_spelled[old], scores[old] = row, at, alike, score
+            heavy[old] = degree[row]
+            end = max(end, old + 1)
+    return end
+
+
+@compiled
+def bearers(owners, names, likeness, same, spelled, borne, limits):
+    """Return what :func:`kgfm.linking.bearers.bearers` returns.
+
+    Args:
+        owners: As there, and ``names``, ``likeness``, ``same``.
+        names: Of each pair.
+        likeness: Of each pair.
+        same: Of each pair.
+        spelled: ``mention << 32 | row``, ascending.
+        borne: As there.
+        limits: How many entities there are of one name, and in all.
+    """
+    size = 0
+    for name in names:
+        size += min(borne[0][name + 1] - borne[0][name], limits[0])
+    rows, pair = np.empty(size, np.int64), np.empty(size, np.int64)
+    is_spelled, scores = np.empty(size, np.bool_), np.empty(size, np.float32)
+    heavy, order = np.empty(size, np.int64), np.empty(size, np.int64)
+    pairs = owners, names, likeness, same
+    first, begin, total = 0, 0, 0
+    while first < len(owners):
+        stop = first
+        while stop < len(owners) and owners[stop] == owners[first]:
+            stop += 1
+        out = rows, pair, is_spelled, scores, heavy, begin
+        end = _bearers_of(first, stop, pairs, spelled, borne, limits, out)
+        start = total
+        for one in range(begin, end):
+            place = total
+            while place > start and _comes_first(one, order[place - 1], scores, heavy, rows):
+                if place < len(order):
+                    order[place] = order[place - 1]
+                place -= 1
+            if place - start < limits[1]:
+                order[place] = one
+                total = min(total + 1, start + limits[1])
+        first, begin = stop, end
+    kept = order[:total]
+    return rows[kept], pair[kept], is_spelled[kept]

@@ -107,7 +107,7 @@ class Ranking:
         self, texts: Sequence[str], places: Places, *, given: bool = False
     ) -> tuple[Candidates, Choices]:
         """Return the candidates, and all features but coherence."""
-        found = self._candidates(texts, places)
+        found = self._candidates(texts, places, given=given)
         names = self.dictionary.arrays
         features = name_features(found, places, names["label_names"], self._fame)
         if len(found.rows):
@@ -167,11 +167,13 @@ class Ranking:
         count[:1] = 0
         return count
 
-    def _candidates(self, texts: Sequence[str], places: Places) -> Candidates:
+    def _candidates(
+        self, texts: Sequence[str], places: Places, *, given: bool = False
+    ) -> Candidates:
         """Return the candidates of each span; spans with the same words are looked up once.
 
-        What is a name of two words or more means those who bear it; other spans also those whose
-        names are alike.
+        What is a name of two words or more means those who bear it; one of a single word also those
+        with a longer name; other spans, and given ones of a word, also those whose names are alike.
         """
         words = [texts[text][start:end] for text, start, end, _ in places.rows()]
         name_of = dict(zip(words, places.names.tolist(), strict=True))
@@ -179,11 +181,21 @@ class Ranking:
         owner = np.array([number[word] for word in words], np.int64)
         if self.index is None:
             return _taken([self._bearing(name_of)], owner)
-        whole = [word for word, name in name_of.items() if name and len(word.split()) > 1]
-        others = [word for word in name_of if word not in set(whole)]
-        found = [self._bearing({word: name_of[word] for word in whole}), self.index(others)]
+        whole: list[str] = []
+        single: list[str] = []
+        others: list[str] = []
+        for word, name in name_of.items():
+            kind = whole if len(word.split()) > 1 else others if given else single
+            kind = kind if name else others
+            kind.append(word)
+        found = [self._bearing({word: name_of[word] for word in whole})]
+        if single:
+            names = np.array([name_of[word] for word in single], np.int64)
+            found.append(self.index.of_names(single, names))
+        if others:
+            found.append(self.index(others))
         place = np.empty(len(number), np.int64)
-        place[[number[word] for word in (*whole, *others)]] = np.arange(len(number))
+        place[[number[word] for word in (*whole, *single, *others)]] = np.arange(len(number))
         return _taken(found, place[owner])
 
     def _bearing(self, name_of: Mapping[str, int]) -> Candidates:

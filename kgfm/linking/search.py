@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from kgfm.linking import overlap
+from kgfm.linking.bearers import Borne, Found, Limits, bearers
 from kgfm.linking.overlap import Factors, Overlap, Pairs, Parts
 
 _KERNELS = "kgfm.linking.overlap_kernels"
@@ -63,6 +64,24 @@ class Search:
 
         shared: np.ndarray = shared_weights(_asked(queries), _arrays(index), *pairs)
         return shared
+
+    def bearers(
+        self,
+        pairs: Pairs,
+        likeness: tuple[np.ndarray, np.ndarray],
+        spelled: tuple[np.ndarray, np.ndarray],
+        borne: Borne,
+        limits: Limits,
+    ) -> Found:
+        """Return :func:`kgfm.linking.bearers.bearers`."""
+        if self.compiled is False or (self.compiled is None and _KERNELS not in sys.modules):
+            return bearers(pairs, likeness, spelled, borne, limits)
+        from kgfm.linking.overlap_kernels import bearers as compiled_bearers
+
+        found: Found = compiled_bearers(
+            *pairs, *likeness, np.sort(spelled[0] << 32 | spelled[1]), borne, limits[3:]
+        )
+        return found
 
 
 def _asked(queries: Parts) -> tuple[np.ndarray, ...]:
