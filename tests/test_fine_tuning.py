@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from kgfm.graph import KnowledgeGraph
 from kgfm.linking import Linker
 from kgfm.linking.confusable import Confusable, confusable
 from kgfm.linking.contexts import EntityVectors, marked, marked_vectors
+from kgfm.linking.fine_tuning import fine_tune
 from kgfm.linking.formats.document import Document
 from kgfm.linking.weights import shipped_weights
 from kgfm.pipeline import Pipeline
@@ -129,6 +131,63 @@ def test_a_tuned_linker_tells_namesakes_by_their_context(tuned: Linker) -> None:
     assert accuracy(untuned.fit(documents(90, 0)), test) < 0.8
 
 
+def test_each_text_is_weighed_by_an_encoder_that_has_not_learned_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learned: dict[Any, set[str]] = {}
+
+    def fit(graph: KnowledgeGraph, train: list[Confusable], *_: Any, **__: Any) -> Any:
+        encode = lambda texts: np.zeros((len(texts), 1))  # noqa: E731
+        learned[encode] = {one.text for one in train}
+        return encode
+
+    monkeypatch.setattr("kgfm.training.fit_text_encoder", fit, raising=False)
+    given = [*documents(9, 0), Document("nothing here")]
+    linker = Linker(GRAPH, context=True, encode=TextEncoder(TINY))
+    options = {"folder": None, "seed": 0, "say": lambda _: None}
+    last, parts = fine_tune(linker, given, CONFIG, folds=3, **options)
+    everything = {one.text for one in given if one.mentions}
+    assert learned[last] == everything
+    for encode, own in parts:
+        texts = {one.text for one in own if one.mentions}
+        assert texts
+        assert learned[encode] == everything - texts
+    assert sorted(one.text for _, own in parts for one in own) == sorted(one.text for one in given)
+
+
+def test_an_interrupted_fine_tuning_goes_on_to_the_same_linker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kgfm.training import mentions as training
+
+    config = TrainingConfig(epochs=2, batch_size=8, max_tokens=32)
+
+    def fit(folder: Path, **more: Any) -> Linker:
+        linker = Linker(GRAPH, context=True, encode=TextEncoder(TINY), coherence=False)
+        return linker.fit(documents(12, 0), fine_tune=config, folder=folder, backbone=TINY, **more)
+
+    whole = fit(tmp_path / "whole")
+    trained = training.fit
+    calls = iter(range(10))
+
+    def killed(*given: Any, **more: Any) -> Any:
+        if next(calls) == 1:
+            raise KeyboardInterrupt
+        return trained(*given, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "fit", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fit(tmp_path / "cut")
+    resumed = fit(tmp_path / "cut", resume=True)
+    assert resumed.weights == whole.weights
+    assert resumed.encode.name == whole.encode.name
+    with pytest.raises(ValueError, match="leave out resume"):
+        fit(tmp_path / "cut", resume=True, folds=3)
+    with pytest.raises(ValueError, match="say which"):
+        fit(None, resume=True)
+
+
 def test_a_seed_gives_the_same_encoder_again(tmp_path: Path) -> None:
     parts = mentions(16, 0), mentions(8, 1)
     config = TrainingConfig(epochs=1, batch_size=8, max_tokens=32)
@@ -162,8 +221,12 @@ def test_fine_tuning_needs_context_and_mentions() -> None:
         Linker(GRAPH).fit(documents(4, 0), fine_tune=True)
     nothing = [Document("nothing here"), Document("nor here")]
     linker = Linker(GRAPH, context=True, encode=TextEncoder(TINY))
-    with pytest.raises(ValueError, match="give both"):
+    with pytest.raises(ValueError, match="got 0 such texts"):
         linker.fit(nothing, fine_tune=CONFIG, backbone=TINY)
+    with pytest.raises(ValueError, match="folds=1: give at least 2"):
+        linker.fit(documents(4, 0), fine_tune=CONFIG, backbone=TINY, folds=1)
+    with pytest.raises(ValueError, match="5 folds needs as many texts"):
+        linker.fit(documents(4, 0), fine_tune=CONFIG, backbone=TINY, folds=5)
 
 
 def test_an_encoder_with_marks_reads_each_mention_in_its_context() -> None:
@@ -306,7 +369,9 @@ def test_the_command_calibrates_a_linker(here: Path, capsys: pytest.CaptureFixtu
 def test_the_command_trains_the_encoder_too(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = ["--fit", "gold.jsonl", "--fine-tune", "--context", "--out", "tuned"]
     assert main(["link", "graph", *given, "--training.epochs=1"]) == 0
-    assert "16 mentions to train on, 8 to choose by" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert said.count("12 mentions to train on, 12 to choose by") == 2
+    assert "an encoder that learns from all\n24 mentions to train on" in said
     assert list((here / "tuned").glob("encoder-*/encoder-*.safetensors"))
     assert main(["link", "graph", "a boat at Lor3a", "--linker", "tuned"]) == 0
     assert json.loads(capsys.readouterr().out)["mentions"]
@@ -318,6 +383,7 @@ def test_the_command_trains_the_encoder_too(here: Path, capsys: pytest.CaptureFi
         (["--fit", "gold.jsonl"], "--out"),
         (["--fit", "gold.jsonl", "--evaluate", "gold.jsonl"], "not both"),
         (["--fine-tune"], "--context"),
+        (["a text", "--folds=1"], "--folds=1: give at least 2"),
         (["--calibrate", "gold.jsonl"], "--out"),
         (["--calibrate", "gold.jsonl", "--evaluate", "gold.jsonl"], "own texts"),
         (["--fit", "gold.jsonl", "--out", "x", "--fine-tune"], "--context"),

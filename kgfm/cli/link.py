@@ -41,6 +41,16 @@ def _link_parser() -> ArgumentParser:
         "--fine-tune", action="store_true", help="Train the text encoder too; with --fit."
     )
     parser.add_argument(
+        "--folds",
+        type=int,
+        default=2,
+        help="With --fine-tune: so many encoders more, each trained without one part of the texts, "
+        "so that the weights are learned from texts that the encoder does not know.",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="Go on with a --fine-tune that was interrupted."
+    )
+    parser.add_argument(
         "--calibrate",
         type=str | None,
         help="Fit the probabilities to a file of texts without mentions; --out gets the linker.",
@@ -97,6 +107,8 @@ def link(given: Sequence[str]) -> None:
             linking.Gold(gold, options.format, options.ids),
             options.out,
             fine_tune=TrainingConfig(**vars(options.training)) if options.fine_tune else False,
+            folds=options.folds,
+            resume=options.resume,
             seed=options.seed,
             say=say,
         )
@@ -130,6 +142,10 @@ def _check(options: Namespace) -> None:
         raise ValueError("--fit and --calibrate go with --out, the folder of the saved linker.")
     if options.fine_tune and not (options.fit and (options.context or options.linker)):
         raise ValueError("--fine-tune goes with --fit and --context.")
+    if options.resume and not options.fine_tune:
+        raise ValueError("--resume goes with --fine-tune; --file with --out goes on by itself.")
+    if options.folds < 2:
+        raise ValueError(f"--folds={options.folds}: give at least 2.")
     if options.gold_spans and not options.evaluate:
         raise ValueError("--gold-spans goes with --evaluate.")
     if options.json is not None and not options.evaluate:

@@ -137,6 +137,8 @@ def fit(
     out: str,
     *,
     fine_tune: bool | TrainingConfig = False,
+    folds: int = 2,
+    resume: bool = False,
     seed: int = 0,
     say: Callable[[str], None],
 ) -> None:
@@ -147,7 +149,8 @@ def fit(
     given, key_of = gold.read(), gold.key_of(graph)
     linker = made.linker(graph)
     folder = Path(out) / "training" if fine_tune else None
-    linker.fit(given, key_of=key_of, seed=seed, fine_tune=fine_tune, folder=folder, say=say)
+    how: Options = {"fine_tune": fine_tune, "folds": folds, "folder": folder, "resume": resume}
+    linker.fit(given, key_of=key_of, seed=seed, say=say, **how)
     linker.save(out)
     say(f"learned from {len(given):,} texts; the linker is in {out}")
 

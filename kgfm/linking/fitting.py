@@ -6,7 +6,7 @@ Temperature and thresholds are chosen on texts that the weights in question were
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +28,8 @@ from kgfm.linking.ranking import CANDIDATE, SPAN, Ranking
 from kgfm.linking.span_features import Places
 from kgfm.linking.weights import LinkerWeights, Weights, kind_of
 
+Part = tuple[Ranking, Sequence[Document]]
+"""Texts with gold mentions, and what weighs their candidates."""
 FindPlaces = Callable[[Sequence[str]], Places]
 WholeNames = Callable[[Sequence[str]], Int64[np.ndarray, "text"]]
 
@@ -58,18 +60,18 @@ class Lesson:
 
 
 def fit_weights(
-    ranking: Ranking,
-    documents: Iterable[Document],
+    parts: Sequence[Part],
     find: FindPlaces,
     whole_names: WholeNames,
     *,
     seed: int = 0,
 ) -> LinkerWeights:
-    """Return weights for each kind of ranking that this one has the parts for.
+    """Return weights for each kind of ranking that the given ones have the features for.
 
     Args:
-        ranking: What weighs the candidates.
-        documents: Texts with gold mentions, whose entities are keys of the graph or ``None``.
+        parts: Texts with gold mentions, whose entities are keys of the graph or ``None``, and what
+            weighs their candidates. Rankings of several parts differ by their encoders alone, each
+            of which has not learned from its own part.
         find: The spans that the linker looks at.
         whole_names: The name that each of some strings is, or 0.
         seed: Deals the texts to the folds.
@@ -77,17 +79,18 @@ def fit_weights(
     Raises:
         ValueError: No gold mention has an entity of the graph, or there are fewer than two texts.
     """
-    given = list(documents)
-    texts = [document.text for document in given]
-    total = sum(m.entity is not None for d in given for m in d.mentions)
-    if not total or len(texts) < 2:
+    ranking, documents = parts[0][0], [one for _, own in parts for one in own]
+    total = _gold(documents)
+    if not total or len(documents) < 2:
         raise ValueError(
             f"Fitting needs two texts or more with mentions of entities in the graph; got "
-            f"{len(texts)} texts with {total} such mentions."
+            f"{len(documents)} texts with {total} such mentions."
         )
-    free = _lesson(ranking, given, find(texts), total)
-    bound = _lesson(ranking, given, _gold_places(given, whole_names), total, given=True)
-    folds = np.random.default_rng(seed).permutation(len(texts)) % min(FOLDS, len(texts))
+    free = _joined([_lesson(one, own, find([d.text for d in own])) for one, own in parts])
+    bound = _joined(
+        [_lesson(one, own, _gold_places(own, whole_names), given=True) for one, own in parts]
+    )
+    folds = np.random.default_rng(seed).permutation(len(documents)) % min(FOLDS, len(documents))
     kinds: dict[str, Weights] = {}
     for lesson, is_given in ((free, False), (bound, True)):
         for context in (False, True) if ranking.vectors is not None else (False,):
@@ -102,12 +105,7 @@ def fit_weights(
 
 
 def _lesson(
-    ranking: Ranking,
-    documents: Sequence[Document],
-    places: Places,
-    total: int,
-    *,
-    given: bool = False,
+    ranking: Ranking, documents: Sequence[Document], places: Places, *, given: bool = False
 ) -> Lesson:
     """Return the spans that count, with features and what is right."""
     texts = [document.text for document in documents]
@@ -122,7 +120,43 @@ def _lesson(
             first, stop = found.indptr[span : span + 2].tolist()
             at = np.flatnonzero(found.rows[first:stop] == ranking.graph.row(entity))
             target[span] = first + at[0] if len(at) else -1
-    return Lesson(texts, places, found, choices, target, total)
+    return Lesson(texts, places, found, choices, target, _gold(documents))
+
+
+def _gold(documents: Sequence[Document]) -> int:
+    """Count the gold mentions of entities in the graph."""
+    return sum(m.entity is not None for document in documents for m in document.mentions)
+
+
+def _joined(lessons: Sequence[Lesson]) -> Lesson:
+    """Return one lesson of the texts of all."""
+    if len(lessons) == 1:
+        return lessons[0]
+    texts = np.cumsum([0, *(len(one.texts) for one in lessons)]).tolist()
+    rows = np.cumsum([0, *(len(one.found.rows) for one in lessons)]).tolist()
+
+    def columns(of: str, name: str) -> np.ndarray:
+        return np.concatenate([getattr(getattr(one, of), name) for one in lessons])
+
+    starts, ends, names = (columns("places", name) for name in ("starts", "ends", "names"))
+    owners = [one.places.texts + shift for one, shift in zip(lessons, texts, strict=False)]
+    bounds = [one.found.indptr[1:] + shift for one, shift in zip(lessons, rows, strict=False)]
+    indptr = np.concatenate([[0], *bounds]).astype(np.int64)
+    found = Candidates(
+        indptr, *(columns("found", name) for name in ("rows", "names", "features", "scores"))
+    )
+    targets = [
+        np.where(one.target < 0, -1, one.target + shift)
+        for one, shift in zip(lessons, rows, strict=False)
+    ]
+    return Lesson(
+        [text for one in lessons for text in one.texts],
+        Places(np.concatenate(owners), starts, ends, names),
+        found,
+        Choices(indptr, columns("choices", "candidates"), columns("choices", "spans")),
+        np.concatenate(targets),
+        sum(one.gold for one in lessons),
+    )
 
 
 def _counts(

@@ -149,13 +149,14 @@ class Linker(BaseLinker):
     @cached_property
     def ranking(self) -> Ranking:
         """What weighs the candidates; used if the linker is ``ranked``."""
+        return self._ranking(self.encode if self.context else None)
+
+    def _ranking(self, encode: Encode | None) -> Ranking:
         return Ranking(
             self.names,
             self.candidates if self.fuzzy else None,
             coherence=self.coherence,
-            vectors=EntityVectors(self.graph, self.encode)
-            if self.encode and self.context
-            else None,
+            vectors=EntityVectors(self.graph, encode) if encode else None,
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -250,7 +251,9 @@ class Linker(BaseLinker):
         key_of: Callable[[str], str | None] | None = None,
         seed: int = 0,
         fine_tune: bool | TrainingConfig = False,
+        folds: int = 2,
         folder: str | Path | None = None,
+        resume: bool = False,
         backbone: Any = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> Linker:
@@ -262,27 +265,34 @@ class Linker(BaseLinker):
             examples: Examples with mentions, or documents; all mentions of a text are given.
             key_of: As in :func:`kgfm.linking.evaluate.evaluate`.
             seed: Deals the texts to folds.
-            fine_tune: Train the text encoder too, on two thirds of the texts, as it says or by
-                default (:func:`kgfm.training.fit_text_encoder`); the weights are learned from the
-                others. The linker's ``encode`` is the trained one from then on.
-            folder: For that training's checkpoints and logs; by default they are not kept.
+            fine_tune: Train the text encoder too, as it says or by default; the linker's ``encode``
+                is the trained one from then on (:func:`kgfm.linking.fine_tuning.fine_tune`).
+            folds: Of that training: besides the encoder that is kept, so many are trained on all
+                folds but one, so that weights are learned from similarities in unseen texts. More
+                folds make these encoders more like the kept one, and take longer.
+            folder: Keeps that training's checkpoints and logs; by default they are not kept.
+            resume: Go on with that training in ``folder``, where it was interrupted.
             backbone: For that training, where to start from.
             say: Told what that training does.
 
         Raises:
-            ValueError: There is too little to learn from, or ``fine_tune`` without ``context``.
+            ValueError: There is too little to learn from, ``fine_tune`` without ``context``, fewer
+                than two folds, or ``resume`` without what was begun with the same texts.
         """
         documents = [in_graph(one, self.graph, key_of) for one in documents_of(examples)]
+        parts = [(self.ranking, documents)]
         if fine_tune:
             if not self.context:
                 raise ValueError("fine_tune trains the encoder of context=True; ask for that too.")
             config = None if fine_tune is True else fine_tune
-            self.encode, documents = fine_tuning.fine_tune(
-                self, documents, config, folder=folder, backbone=backbone, seed=seed, say=say
+            how = {"folds": folds, "folder": folder, "resume": resume, "backbone": backbone}
+            self.encode, tuned = fine_tuning.fine_tune(
+                self, documents, config, seed=seed, say=say, **how
             )
-            vars(self).pop("ranking", None)  # it has the vectors of the encoder before
+            vars(self).pop("ranking")  # it has the vectors of the encoder before
+            parts = [(self._ranking(encode), own) for encode, own in tuned]
         names = partial(whole_names, names=self.names)
-        self.weights = fit_weights(self.ranking, documents, self._places, names, seed=seed)
+        self.weights = fit_weights(parts, self._places, names, seed=seed)
         self.ranked = True
         return self
 

@@ -202,10 +202,11 @@ class BiEncoder(nn.Module):
 def fit_text_encoder(
     graph: KnowledgeGraph,
     train: Sequence[Confusable],
-    validation: Sequence[Confusable],
+    validation: Sequence[Confusable] | None,
     config: TrainingConfig = FINE_TUNING,
     *,
     folder: str | Path,
+    states: str | Path | None = None,
     backbone: str | Mapping[str, Any] | Backbone | None = None,
     seed: int = 0,
     resume: bool = False,
@@ -216,9 +217,11 @@ def fit_text_encoder(
     Args:
         graph: The mentions' entities are its rows.
         train: Mentions with candidates; of :func:`kgfm.linking.confusable.confusable`.
-        validation: The same, of other texts.
+        validation: The same, of other texts; without them the last epoch is kept.
         config: How to train.
-        folder: For checkpoints, logs and the states after frozen layers.
+        folder: For checkpoints and logs.
+        states: For the states after frozen layers, which trainings of like backbones may share; by
+            default within ``folder``.
         backbone: Where to start from; by default the packaged MiniLM, its lower four layers
             frozen. A ready one is trained in place.
         seed: Of the order of the mentions and of dropout.
@@ -231,35 +234,32 @@ def fit_text_encoder(
     Raises:
         ValueError: There is no mention to train on, or none to choose by.
     """
-    if not train or not validation:
+    if not train or (validation is not None and not validation):
         raise ValueError(
-            f"{len(train):,} mentions to train on and {len(validation):,} to choose by: give both, "
-            "of entities in the graph."
+            f"{len(train):,} mentions to train on and {len(validation or ()):,} to choose by: give "
+            "both, of entities in the graph."
         )
     made = load_backbone(backbone or {"name": "minilm", "freeze": 4})
     collator = MentionCollator(made, graph, max_tokens=config.max_tokens)
-    parts = [collator.prepare(part) for part in (train, validation)]
-    say(f"{len(parts[0]):,} mentions to train on, {len(parts[1]):,} to choose by")
+    learned = collator.prepare(train)
+    others = None if validation is None else collator.prepare(validation)
+    chosen_by = f"{len(others):,} to choose by" if others is not None else "none to choose by"
+    say(f"{len(learned):,} mentions to train on, {chosen_by}")
     if config.cache_states and made.freeze:
-        limit = int(config.cache_limit_gb * 2**30)
-        collator.states = states = FrozenStates(
-            made, Path(folder) / "states", limit_bytes=limit, dtype="float16"
+        collator.states = FrozenStates(
+            made,
+            states or Path(folder) / "states",
+            limit_bytes=int(config.cache_limit_gb * 2**30),
+            dtype="float16",
         )
-        contexts = [one.input_ids for part in parts for one in part]
-        states.fill([*contexts, *collator.texts()], progress=_told(say, "texts"))
+        contexts = [one.input_ids for one in (*learned, *(others or ()))]
+        collator.states.fill([*contexts, *collator.texts()], progress=_told(say, "texts"))
     model = BiEncoder(made)
-    say(f"untrained: {_shown(evaluate(model, collator, parts[1], config))}")
-    figures = fit(
-        model,
-        collator,
-        parts[0],
-        parts[1],
-        config,
-        folder=folder,
-        seed=seed,
-        resume=resume,
-    )
-    say(f"trained: {_shown(figures)}")
+    if others is not None:
+        say(f"untrained: {_shown(evaluate(model, collator, others, config))}")
+    figures = fit(model, collator, learned, others, config, folder=folder, seed=seed, resume=resume)
+    if others is not None:
+        say(f"trained: {_shown(figures)}")
     return TextEncoder(made, max_tokens=config.max_tokens, marks=MARKS)
 
 

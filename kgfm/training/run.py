@@ -33,15 +33,23 @@ _HINTS = (
 
 
 class PrintEpochs(Callback):
-    """One plain line per epoch, for logs and pipes."""
+    """One plain line per epoch, for logs and pipes; of the loss where there is no validation."""
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if trainer.sanity_checking or not trainer.is_global_zero:
+        if not trainer.sanity_checking:
+            self._print(trainer, "val_")
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if not trainer.enable_validation:
+            self._print(trainer, "train_")
+
+    def _print(self, trainer: L.Trainer, prefix: str) -> None:
+        if not trainer.is_global_zero:
             return
         figures = {
             name: float(value)
             for name, value in trainer.callback_metrics.items()
-            if name.startswith("val_")
+            if name.startswith(prefix)
         }
         text = "  ".join(f"{name} {value:.4f}" for name, value in sorted(figures.items()))
         print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {text}", flush=True)
@@ -51,7 +59,7 @@ def fit(
     model: Trainable,
     collator: Packs,
     train: Sequence[Tokens],
-    validation: Sequence[Tokens],
+    validation: Sequence[Tokens] | None,
     config: TrainingConfig,
     *,
     folder: str | Path,
@@ -66,6 +74,7 @@ def fit(
         collator: Packs batches.
         train: Prepared training texts.
         validation: Prepared validation texts; they choose the epoch, and what the head tunes.
+            ``None`` keeps the last epoch, and stops no sooner.
         config: How to train.
         folder: For checkpoints and logs.
         seed: Of the order of the texts and of dropout.
@@ -75,17 +84,17 @@ def fit(
     Returns:
         The validation metrics of the best epoch.
     """
-    if not train or not validation:
+    if not train or (validation is not None and not validation):
         raise ValueError(
-            f"{len(train)} training and {len(validation)} validation texts: give both."
+            f"{len(train)} training and {len(validation or ())} validation texts: give both."
         )
     _check_targets(train, "train")
-    _check_targets(validation, "validation")
+    _check_targets(validation or (), "validation")
     folder = Path(folder)
     data = PreparedData(
         collator,
         train=train,
-        validation=validation,
+        validation=validation or (),
         batch_size=config.batch_size,
         seed=seed,
         num_workers=config.num_workers,
@@ -95,7 +104,8 @@ def fit(
     path = str(last) if resume and last.exists() else None
     model.train()
     with _quiet():
-        trainer = trainer or _training_trainer(config, folder, f"val_{model.head.monitor}")
+        monitor = None if validation is None else f"val_{model.head.monitor}"
+        trainer = trainer or _training_trainer(config, folder, monitor)
         trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True if path else None)
     return _restore_best(module, trainer)
 
@@ -172,17 +182,19 @@ def _trainer(config: TrainingConfig, **more: Any) -> L.Trainer:
         raise ValueError(f"Lightning cannot train with {asked}: {error}") from error
 
 
-def _training_trainer(config: TrainingConfig, folder: Path, monitor: str) -> L.Trainer:
+def _training_trainer(config: TrainingConfig, folder: Path, monitor: str | None) -> L.Trainer:
     checkpoints = folder / "checkpoints"
-    best = ModelCheckpoint(
-        checkpoints, "best", monitor=monitor, mode="max", enable_version_counter=False
-    )
     # A callback of its own: save_last=True writes only when an epoch is the best so far. It comes
     # second, so that what it writes knows of this epoch's best.
     last = ModelCheckpoint(checkpoints, "last", enable_version_counter=False)
-    callbacks: list[Callback] = [best, last, PrintEpochs()]
-    if config.patience is not None:
-        callbacks.append(EarlyStopping(monitor, mode="max", patience=config.patience))
+    callbacks: list[Callback] = [last, PrintEpochs()]
+    if monitor is not None:
+        best = ModelCheckpoint(
+            checkpoints, "best", monitor=monitor, mode="max", enable_version_counter=False
+        )
+        callbacks.insert(0, best)
+        if config.patience is not None:
+            callbacks.append(EarlyStopping(monitor, mode="max", patience=config.patience))
     loggers: list[Logger] = [CSVLogger(folder, name="", version="logs")]
     if config.tensorboard and find_spec("tensorboard"):
         loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
@@ -197,6 +209,7 @@ def _training_trainer(config: TrainingConfig, folder: Path, monitor: str) -> L.T
         logger=loggers,
         log_every_n_steps=10,
         num_sanity_val_steps=0,
+        limit_val_batches=0 if monitor is None else 1.0,
     )
 
 
