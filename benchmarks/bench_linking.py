@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from linking_learning import MAKES, causes, fine_tune
 from linking_quality import (
     companies,
     entities,
@@ -34,20 +35,22 @@ CASES: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "fuzzy": fuzzy,
     "recall": recall,
     "entities": entities,
+    "causes": causes,
+    "fine_tune": fine_tune,
     "companies": companies,
     "latency": latency,
 }
-ALONE = {"memory"}
-"""Cases that count the memory of the process, and so run only when they are named."""
+ALONE = {"memory", "fine_tune"}
+"""Cases that count the memory of the process or take an hour, and so run only when named."""
 
 
 def without_places(options: Sequence[str]) -> list[str]:
-    """Return the options but for those that say where files are."""
+    """Return the options but for those that say where files are, and what a part of a run is."""
     places = ("--json", "--cache", "--data")
     return [
         option
         for before, option in zip(["", *options], options, strict=False)
-        if option not in places and before not in places
+        if option not in (*places, "--makes", *MAKES) and before not in places
     ]
 
 
@@ -70,6 +73,13 @@ def main() -> None:
     parser.add_argument("--rival-megabytes", type=float, default=10)
     parser.add_argument("--phrases", type=int, help="names for PhraseMatcher, if not all")
     parser.add_argument("--fuzzy-aliases", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument(
+        "--makes",
+        nargs="+",
+        default=MAKES,
+        choices=MAKES,
+        help="of sets that fine_tune is measured on; the figures of others stay in --json",
+    )
     parser.add_argument("--cache", type=Path, help="keeps compiled graphs and vectors")
     parser.add_argument(
         "--json", type=Path, help="write the figures to this file too, beside those of other cases"
@@ -78,11 +88,12 @@ def main() -> None:
     if given.data is None:
         raise SystemExit("Name the folder of the data sets: --data FOLDER, or KGFM_DATA=FOLDER.")
     given.data = Path(given.data)
-    kept = given.json and given.json.is_file()
-    figures = json.loads(given.json.read_text(encoding="utf-8")) if kept else {}
+    known = given.json and given.json.is_file()
+    figures = json.loads(given.json.read_text(encoding="utf-8")) if known else {}
     for case in given.only or [name for name in CASES if name not in ALONE]:
         print(f"== {case}: {CASES[case].__doc__}")
-        figures[case] = CASES[case](given)
+        kept = figures.get(case, {}) if case == "fine_tune" else {}
+        figures[case] = {**kept, **CASES[case](given)}
         options = [o for o in sys.argv[1:] if o not in ("--only", *CASES)]
         figures[case]["command"] = " ".join(
             ["python benchmarks/bench_linking.py --only", case, *without_places(options)]

@@ -164,6 +164,19 @@ PARTS: dict[str, dict[str, Any]] = {
 }
 
 
+def news_entities(
+    data: Path, folder: Path
+) -> tuple[KnowledgeGraph, Callable[[str], str | None], dict[str, list[Document]]]:
+    """Return FB15k-237 as a graph kept in a folder, its keys by Wikidata's, and the news sets."""
+    if not (folder / "fb15k-237" / "manifest.json").exists():
+        KnowledgeGraph.from_layout("fb15k-237", data / "fb15k-237").save(folder / "fb15k-237")
+    graph = KnowledgeGraph.open(folder / "fb15k-237")
+    documents = {
+        name: formats.read(data / f"el-wikidata/{name}.benchmark.jsonl", "elevant") for name in NEWS
+    }
+    return graph, keys_by_attribute(graph, "wikidata_id"), documents
+
+
 def entities(given: argparse.Namespace) -> Figures:
     """News entities in the graph FB15k-237, end to end and with gold spans.
 
@@ -176,16 +189,7 @@ def entities(given: argparse.Namespace) -> Figures:
     from kgfm.backbones import TextEncoder
 
     with tempfile.TemporaryDirectory() as made:
-        folder = given.cache or Path(made)
-        if not (folder / "fb15k-237" / "manifest.json").exists():
-            layout = KnowledgeGraph.from_layout("fb15k-237", given.data / "fb15k-237")
-            layout.save(folder / "fb15k-237")
-        graph = KnowledgeGraph.open(folder / "fb15k-237")
-        key_of = keys_by_attribute(graph, "wikidata_id")
-        documents = {
-            name: formats.read(given.data / f"el-wikidata/{name}.benchmark.jsonl", "elevant")
-            for name in NEWS
-        }
+        graph, key_of, documents = news_entities(given.data, given.cache or Path(made))
         encode = Remembering(TextEncoder())
         EntityVectors(graph, encode).compute_all()
         figures: Figures = {"entities": len(graph)}
