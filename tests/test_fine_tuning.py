@@ -15,9 +15,10 @@ from kgfm.cli import main
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking import Linker
 from kgfm.linking.confusable import Confusable, confusable
-from kgfm.linking.contexts import EntityVectors, marked, marked_vectors
+from kgfm.linking.contexts import marked, marked_vectors
 from kgfm.linking.fine_tuning import fine_tune
 from kgfm.linking.formats.document import Document
+from kgfm.linking.text_vectors import EntityVectors
 from kgfm.linking.weights import shipped_weights
 from kgfm.pipeline import Pipeline
 from kgfm.storage import DamagedFileError

@@ -26,7 +26,6 @@ from kgfm.linking.choice_model import (
     probabilities,
 )
 from kgfm.linking.coherence import coherence
-from kgfm.linking.contexts import EntityVectors, windows
 from kgfm.linking.evaluate import evaluate
 from kgfm.linking.span_features import FEATURES as SPAN
 from kgfm.linking.span_features import Places, span_features
@@ -321,39 +320,6 @@ def test_coherence_is_personalised_pagerank_from_the_other_mentions() -> None:
 def test_a_mention_alone_has_no_coherence() -> None:
     found = coherence(GRAPH, np.array([0, 1]), np.array([0, 2]), np.array([0, 1]), np.ones(2))
     assert not found.any()
-
-
-@given(st.text(alphabet=st.sampled_from("ab. \n!?"), max_size=3000))
-def test_windows_cover_a_text_without_overlap(text: str) -> None:
-    begins = windows(text * 3)
-    assert begins[0] == 0
-    assert begins == sorted(set(begins))
-    assert max(np.diff([*begins, len(text * 3)]), default=0) <= 1200
-
-
-def test_entity_vectors_are_computed_once_and_kept_beside_the_snapshot(tmp_path: Path) -> None:
-    asked: list[str] = []
-
-    class Counting:
-        name = "counting"
-
-        def __call__(self, texts: list[str]) -> np.ndarray:
-            asked.extend(texts)
-            return encode(texts)
-
-    graph = GRAPH.save(tmp_path / "graph")
-    vectors = EntityVectors(graph, Counting())
-    rows = np.array([3, 1, 3])
-    first = vectors.take(rows)
-    assert sorted(asked) == sorted({graph.text(1), graph.text(3)})
-    told: list[tuple[int, int]] = []
-    vectors.compute_all(lambda *done: told.append(done))
-    assert told[-1] == (len(graph), len(graph))
-    assert len(asked) == len(graph)
-    again = EntityVectors(graph, Counting())
-    np.testing.assert_array_equal(again.take(rows), first)
-    again.compute_all()
-    assert len(asked) == len(graph)
 
 
 @pytest.mark.parametrize(

@@ -16,22 +16,24 @@ from kgfm.linking.codes import BARRIER, code_points, token_arrays
 from kgfm.linking.ranking_arrays import hashes_of
 from kgfm.linking.span_features import Places
 
+OF_CONTEXT = ("context", "text_context", "type_context")
 FEATURES = (
     *candidates.FEATURES,
     "below_best",
     "degree",
     "label",
+    "typed",
     "types",
     "description",
     "named_elsewhere",
     "coherence",
-    "context",
-    "text_context",
+    *OF_CONTEXT,
 )
 """Columns of the features of a candidate: those of its name; how far its likeness is below the best
-of the span; logarithm of its triples over the graph's mean; the name is its label; a word of its
-types, and how many of its description, stand near; a longer mention of the text has its name; and,
-where they are computed, coherence and the similarity to the window and to the text."""
+of the span; logarithm of its triples over the graph's mean; the name is its label; it has types at
+all; a word of them, and how many of its description, stand near; a longer mention of the text has
+its name; and, where they are computed, coherence, and what an encoder says: how like its own text
+is to the window and to the whole text, and its types to the window."""
 
 NEAR = 400
 """Characters of a block; the words of a mention's block and of the two around it are near."""
@@ -131,9 +133,11 @@ def add_near_words(
     near: NearWords,
     arrays: Mapping[str, np.ndarray],
 ) -> None:
-    """Fill in the columns of types and description."""
+    """Fill in what the words near a mention say of types and description."""
     owners = np.repeat(np.arange(len(found)), np.diff(found.indptr))
-    types = near.count(owners, found.rows, (arrays["type_indptr"], arrays["types"]))
+    first = arrays["type_indptr"]
+    features[:, FEATURES.index("typed")] = first[found.rows + 1] > first[found.rows]
+    types = near.count(owners, found.rows, (first, arrays["types"]))
     words = near.count(owners, found.rows, (arrays["word_indptr"], arrays["words"]))
     features[:, FEATURES.index("types")] = types > 0
     features[:, FEATURES.index("description")] = np.minimum(words / _ENOUGH_WORDS, 1)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kgfm.linking.confusable import confusable
-from kgfm.linking.contexts import Encode
 from kgfm.linking.formats.document import Document
+from kgfm.linking.text_vectors import Encode
 from kgfm.linking.weights import shipped_weights
 from kgfm.storage import replace_file
 

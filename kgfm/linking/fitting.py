@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from kgfm.linking.candidate_features import OF_CONTEXT
 from kgfm.linking.candidates import Candidates
 from kgfm.linking.choice_model import (
     Choices,
@@ -34,7 +35,7 @@ FindPlaces = Callable[[Sequence[str]], Places]
 WholeNames = Callable[[Sequence[str]], Int64[np.ndarray, "text"]]
 
 FOLDS, PENALTY = 5, 1.0
-_OF_CONTEXT = [CANDIDATE.index(name) for name in ("context", "text_context")]
+_OF_CONTEXT = [CANDIDATE.index(name) for name in OF_CONTEXT]
 _OF_COHERENCE = [CANDIDATE.index("coherence")]
 
 

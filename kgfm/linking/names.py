@@ -12,7 +12,6 @@ from kgfm.linking.base import BaseLinker, check_texts
 from kgfm.linking.calibration import calibrated
 from kgfm.linking.candidates import CandidateIndex
 from kgfm.linking.choose import merged
-from kgfm.linking.contexts import Encode, EntityVectors
 from kgfm.linking.dictionary import NameDictionary
 from kgfm.linking.fitting import fit_weights
 from kgfm.linking.formats.document import Document, documents_of, in_graph
@@ -21,6 +20,7 @@ from kgfm.linking.ranking import Ranking
 from kgfm.linking.saved import encoder_folder, read_linker, resolve_encode, save_linker
 from kgfm.linking.span_features import Places
 from kgfm.linking.spans import Span, Spans, capitals, resolve_spans
+from kgfm.linking.text_vectors import Encode, EntityVectors
 from kgfm.linking.weights import LinkerWeights, kind_of, resolve_weights, shipped_weights
 from kgfm.types import Example, Mention
 

@@ -14,11 +14,13 @@ from kgfm.linking import candidate_features, candidates, span_features
 from kgfm.linking.candidate_features import NearWords, add_near_words, name_features
 from kgfm.linking.candidates import CandidateIndex, Candidates
 from kgfm.linking.choice_model import Choices, probabilities
-from kgfm.linking.contexts import EntityVectors, context_vectors, marked_vectors
+from kgfm.linking.contexts import context_vectors, marked_vectors
 from kgfm.linking.dictionary import MAX_CANDIDATES, NameDictionary, spelling
 from kgfm.linking.kept import WORTH_KEEPING, beside, keep_arrays, kept_arrays
 from kgfm.linking.ranking_arrays import NAMES, ranking_arrays
 from kgfm.linking.span_features import Places
+from kgfm.linking.text_vectors import EntityVectors
+from kgfm.linking.type_vectors import TypeVectors
 from kgfm.linking.weights import LinkerWeights, shipped_weights
 
 KIND = "ranking"
@@ -26,7 +28,8 @@ SURELY_NIL = 0.98
 """Spans that are NIL with this probability by their names are not read in their contexts one by
 one."""
 CANDIDATE, SPAN = candidate_features.FEATURES, span_features.FEATURES
-_COHERENCE, _CONTEXT, _TEXT_CONTEXT = map(CANDIDATE.index, ("coherence", "context", "text_context"))
+_COHERENCE = CANDIDATE.index("coherence")
+_CONTEXT, _TEXT_CONTEXT, _TYPE_CONTEXT = map(CANDIDATE.index, candidate_features.OF_CONTEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +225,11 @@ class Ranking:
 
     # -- what the text says ---------------------------------------------------------------------
 
+    @cached_property
+    def _types(self) -> TypeVectors:
+        assert self.vectors is not None
+        return TypeVectors(self.graph, self.vectors.encode)
+
     @property
     def _marks(self) -> tuple[str, str] | None:
         """What the encoder wants around a mention; ``None`` for one that reads whole texts."""
@@ -252,6 +260,8 @@ class Ranking:
         entity = self.vectors.take(rows)[number]
         features[of_read, _CONTEXT] = (window[owners] * entity).sum(axis=1)
         features[of_read, _TEXT_CONTEXT] = (whole[owners] * entity).sum(axis=1)
+        agreement = self._types.agreement(window, owners, found.rows[of_read])
+        features[of_read, _TYPE_CONTEXT] = agreement
 
     def _coherence(
         self, texts: Sequence[str], places: Places, found: Candidates, likely: np.ndarray

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from kgfm.linking.contexts import Encode
+from kgfm.linking.text_vectors import Encode
 from kgfm.storage import DamagedFileError, file_path, read_manifest, replace_file, write_folder
 
 if TYPE_CHECKING:
