@@ -19,13 +19,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from linking_entities import entities
 from linking_learning import MAKES, causes, fine_tune
-from linking_quality import (
-    companies,
-    entities,
-    fuzzy,
-    recall,
-)
+from linking_quality import companies, fuzzy, recall
 from linking_sources import Figures
 from linking_speed import latency, memory, scan
 

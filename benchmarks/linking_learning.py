@@ -8,17 +8,17 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from linking_quality import NEWS, Remembering, news_entities
+from linking_entities import NEWS, Remembering, news_entities
 from linking_sources import Figures
 
 from kgfm.backbones import TextEncoder
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking import Linker
-from kgfm.linking.contexts import EntityVectors
 from kgfm.linking.evaluate import Evaluation, evaluate
 from kgfm.linking.formats.document import Document, in_graph
 from kgfm.linking.ranked import given_places
 from kgfm.linking.ranking import CANDIDATE
+from kgfm.linking.text_vectors import EntityVectors
 
 SPANS = ("end to end", "gold spans")
 MAKES = tuple(dict.fromkeys(name.split("-")[0] for name in NEWS))

@@ -43,9 +43,15 @@ not of withheld texts, and single sets are small (the first row of [Causes of
 errors](#causes-of-errors)).
 
 On other graphs the probabilities of these weights are too high where the graph has few of a text's
-names. `linker.calibrate(texts)` mends a part of that without gold mentions, and `linker.fit` more,
-without linking better end to end: the calibration errors of "full", "full, calibrated" and "full,
-fitted" in [News entities](#news-entities).
+names. `linker.calibrate(texts)` mends a part of that without gold mentions, and `linker.fit` more:
+the calibration errors of "full", "full, calibrated" and "full, fitted" in [News
+entities](#news-entities).
+
+Types speak for a candidate in three ways: that it has any, that a word of one stands near the
+mention, and how like their names are to the sentence around it, as the encoder reads both. With the
+types that CoDEx gives half of the entities, a linker that has learned links better end to end, and
+alike with gold spans; the weights that ship with kgfm gain next to nothing from them ("full, with
+types").
 
 Most gold mentions that are missed end to end are said to be NIL or have other boundaries, and few
 get a wrong candidate, which is all that context and coherence could mend ([Causes of
@@ -88,7 +94,8 @@ ABOUT = {
 }
 NOTES = {
     "entities": '"Fitted" rows learned from the other sets, those of the same make left out too; '
-    'the "calibrated" one from the texts of the very set, without their mentions.',
+    'the "calibrated" one from the texts of the very set, without their mentions. "With types" is '
+    "the same graph with CoDEx's types of Wikidata's entities, of which the others have none.",
 }
 BY_SET = ("entities", "causes", "fine_tune")
 """Cases with a column for each set; their figures are called ``table: row: column``."""

@@ -1,4 +1,4 @@
-"""How good candidates and links are: the cases of recall, news entities and company names."""
+"""How good candidates are: the cases of candidates and company names."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import csv
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from linking_sources import (
@@ -26,14 +25,10 @@ from linking_sources import (
     wikidata_names,
 )
 
-from kgfm.graph import KnowledgeGraph
-from kgfm.linking import Linker, formats
+from kgfm.linking import Linker
 from kgfm.linking.candidates import CandidateIndex
-from kgfm.linking.contexts import EntityVectors
 from kgfm.linking.dictionary import NameDictionary, build_arrays
-from kgfm.linking.evaluate import evaluate, keys_by_attribute
 from kgfm.linking.fold import tokens
-from kgfm.linking.formats.document import Document
 
 PERTURBATIONS = ("typo", "plural", "order", "initial", "drop", "drop one of two")
 
@@ -146,110 +141,6 @@ def recall(given: argparse.Namespace) -> Figures:
                 f"{kind}: {family} recall": hits / len(gold),
                 f"{kind}: {family} mean candidates": len(found.rows) / len(gold),
             }
-    return figures
-
-
-NEWS = (
-    "news-fair-no-coref",
-    "wiki-fair-no-coref",
-    "reuters-128",
-    "oke-2015-train",
-    "oke-2016-train",
-)
-PARTS: dict[str, dict[str, Any]] = {
-    "without context and coherence": {"coherence": False},
-    "without context": {},
-    "without coherence": {"coherence": False, "context": True},
-    "full": {"context": True},
-}
-
-
-def news_entities(
-    data: Path, folder: Path
-) -> tuple[KnowledgeGraph, Callable[[str], str | None], dict[str, list[Document]]]:
-    """Return FB15k-237 as a graph kept in a folder, its keys by Wikidata's, and the news sets."""
-    if not (folder / "fb15k-237" / "manifest.json").exists():
-        KnowledgeGraph.from_layout("fb15k-237", data / "fb15k-237").save(folder / "fb15k-237")
-    graph = KnowledgeGraph.open(folder / "fb15k-237")
-    documents = {
-        name: formats.read(data / f"el-wikidata/{name}.benchmark.jsonl", "elevant") for name in NEWS
-    }
-    return graph, keys_by_attribute(graph, "wikidata_id"), documents
-
-
-def entities(given: argparse.Namespace) -> Figures:
-    """News entities in the graph FB15k-237, end to end and with gold spans.
-
-    Micro-F1 of mentions whose entity is in the graph. "fitted" has learned its weights from the
-    other sets, those of the same make left out too; else they are the ones that ship with kgfm,
-    "calibrated" on the texts of the very set, without their mentions.
-    """
-    import tempfile
-
-    from kgfm.backbones import TextEncoder
-
-    with tempfile.TemporaryDirectory() as made:
-        graph, key_of, documents = news_entities(given.data, given.cache or Path(made))
-        encode = Remembering(TextEncoder())
-        EntityVectors(graph, encode).compute_all()
-        figures: Figures = {"entities": len(graph)}
-        plain = Linker(graph, keep_nil=True)
-        figures |= by_set(dict.fromkeys(NEWS, plain), documents, key_of, "exact name + degree")
-        for fitted in (False, True):
-            for part, options in PARTS.items():
-                linkers = {}
-                for name in NEWS:
-                    linker = Linker(
-                        graph, fuzzy=True, ranked=True, keep_nil=True, encode=encode, **options
-                    )
-                    if fitted:
-                        family = name.split("-")[0]
-                        others = [n for n in NEWS if n.split("-")[0] != family]
-                        linker.fit([d for n in others for d in documents[n]], key_of=key_of)
-                    linkers[name] = linker
-                kind = f"{part}, fitted" if fitted else part
-                figures |= by_set(linkers, documents, key_of, kind)
-                if part == "full" and not fitted:
-                    for name, linker in linkers.items():
-                        linker.calibrate([document.text for document in documents[name]])
-                    figures |= by_set(linkers, documents, key_of, "full, calibrated")
-    return figures
-
-
-class Remembering:
-    """An encoder that reads no text twice: all linkers of the table see the same ones."""
-
-    def __init__(self, encode: Any) -> None:
-        self.encode, self.name = encode, encode.name
-        self.known: dict[str, np.ndarray] = {}
-
-    def __call__(self, texts: list[str]) -> np.ndarray:
-        new = [text for text in dict.fromkeys(texts) if text not in self.known]
-        if new:
-            self.known |= dict(zip(new, self.encode(new), strict=True))
-        return np.stack([self.known[text] for text in texts])
-
-
-def by_set(
-    linkers: dict[str, Linker],
-    documents: dict[str, list[Document]],
-    key_of: Callable[[str], str | None],
-    kind: str,
-) -> Figures:
-    """Return the figures of a linker on each set, and their means."""
-    figures: Figures = {}
-    for spans in ("end to end", "gold spans"):
-        found = {
-            name: evaluate(linker, documents[name], key_of=key_of, gold_spans=spans == "gold spans")
-            for name, linker in linkers.items()
-        }
-        shown = {name: one.micro.f1 for name, one in found.items()}
-        shown["mean"] = float(np.mean(list(shown.values())))
-        shown["calibration error"] = float(
-            np.mean([one.calibration_error for one in found.values()])
-        )
-        figures |= {f"{spans}: {kind}: {name}": value for name, value in shown.items()}
-        print(f"{spans:10} {kind:40} " + " ".join(f"{v:.3f}" for v in shown.values()), flush=True)
     return figures
 
 
