@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
@@ -125,7 +125,7 @@ class CandidateIndex:
         """Return the candidates of each mention."""
         query = self._reader(mentions)
         hits = self._by_trigrams(query), self._by_tokens(query)
-        return self._gathered(mentions, self._exact(mentions), query, hits)
+        return self._gathered(mentions, self.dictionary.whole_names(mentions), query, hits)
 
     def of_names(self, mentions: Sequence[str], names: Int64[np.ndarray, "mention"]) -> Candidates:
         """Return the candidates of mentions that are names, without those alike in trigrams alone.
@@ -177,19 +177,7 @@ class CandidateIndex:
         """Return (mention, name) of the names most alike in their trigrams alone, best first."""
         return self._by_trigrams(self._reader(mentions))
 
-    # -- four ways to a name --------------------------------------------------------------------
-
-    def _exact(self, mentions: Sequence[str]) -> Int64[np.ndarray, "mention"]:
-        """Return the name that the whole of each mention is, or 0."""
-        found = self.dictionary.scan(mentions)
-        whole = np.zeros(len(mentions), np.int64)
-        for text, start, end, name in zip(
-            *(getattr(found, field.name).tolist() for field in fields(found)), strict=True
-        ):
-            mention = mentions[text]
-            if not mention[:start].strip() and not mention[end:].strip():
-                whole[text] = name
-        return whole
+    # -- ways to a name -------------------------------------------------------------------------
 
     def _by_trigrams(self, query: Query) -> tuple[np.ndarray, np.ndarray]:
         totals = np.maximum(query.trigrams.totals, 1)

@@ -108,6 +108,19 @@ class NameDictionary:
         """Return the names in texts (:meth:`kgfm.linking.scan.Scanner.scan`)."""
         return self.scanner.scan(texts, longest=longest)
 
+    def whole_names(self, strings: Sequence[str]) -> Int64[np.ndarray, "string"]:
+        """Return the name that the whole of each string is but for white space around it, or 0."""
+        found = self.scan(strings)
+        whole = np.zeros(len(strings), np.int64)
+        # What is a name as a whole holds no second match, and so only one is looked at: slices for
+        # each of many matches would cost the square of a long string.
+        alone = np.flatnonzero(np.bincount(found.texts, minlength=1)[found.texts] == 1)
+        columns = found.texts, found.starts, found.ends, found.names
+        for text, start, end, name in zip(*(c[alone].tolist() for c in columns), strict=True):
+            if not strings[text][:start].strip() and not strings[text][end:].strip():
+                whole[text] = name
+        return whole
+
     # -- who bears a name -----------------------------------------------------------------------
 
     def rows(self, name: int) -> Int64[np.ndarray, "row"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from kgfm.linking.choose import merged
 from kgfm.linking.dictionary import NameDictionary
 from kgfm.linking.fitting import fit_weights
 from kgfm.linking.formats.document import Document, documents_of, in_graph
-from kgfm.linking.ranked import find_places, given_places, mentions_of, whole_names
+from kgfm.linking.ranked import find_places, given_places, mentions_of
 from kgfm.linking.ranking import Ranking
 from kgfm.linking.saved import encoder_folder, read_linker, resolve_encode, save_linker
 from kgfm.linking.span_features import Places
@@ -291,8 +291,7 @@ class Linker(BaseLinker):
             )
             vars(self).pop("ranking")  # it has the vectors of the encoder before
             parts = [(self._ranking(encode), own) for encode, own in tuned]
-        names = partial(whole_names, names=self.names)
-        self.weights = fit_weights(parts, self._places, names, seed=seed)
+        self.weights = fit_weights(parts, self._places, self.names.whole_names, seed=seed)
         self.ranked = True
         return self
 

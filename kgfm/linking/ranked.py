@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool
 
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking.dictionary import NameDictionary
@@ -88,17 +88,8 @@ def given_places(
     """Return given spans, with the names that they are."""
     rows = [(text, start, end) for text, own in enumerate(spans) for start, end in own]
     columns = np.array(rows, np.int64).reshape(-1, 3).T
-    whole = whole_names([texts[text][start:end] for text, start, end in rows], names)
+    whole = names.whole_names([texts[text][start:end] for text, start, end in rows])
     return Places(columns[0], columns[1], columns[2], whole)
-
-
-def whole_names(strings: Sequence[str], names: NameDictionary) -> Int64[np.ndarray, "string"]:
-    """Return the name that the whole of each string is, or 0."""
-    whole = np.zeros(len(strings), np.int64)
-    for text, start, end, name in _places_of(names.scan(strings)).rows():
-        if not strings[text][:start].strip() and not strings[text][end:].strip():
-            whole[text] = name
-    return whole
 
 
 def mentions_of(

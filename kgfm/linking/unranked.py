@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from kgfm.linking.choose import merged
 from kgfm.linking.dictionary import spelling
-from kgfm.linking.ranked import whole_names
 from kgfm.linking.spans import Span, Spans
 from kgfm.types import Mention
 
@@ -37,7 +36,7 @@ def link_spans(linker: Linker, text: str, spans: Sequence[Span]) -> list[Mention
     listed_of = _alike(linker, words)
     mentions = []
     for place, (name, (start, end)) in enumerate(
-        zip(whole_names(words, linker.names).tolist(), spans, strict=True)
+        zip(linker.names.whole_names(words).tolist(), spans, strict=True)
     ):
         exact = linker.names.candidates(name, spelling(text, start, end)) if name else ()
         listed = exact or listed_of[place]
