@@ -292,6 +292,8 @@ def test_an_unknown_source_of_spans_is_refused(graph: KnowledgeGraph) -> None:
         ("Ludwig van Beethoven and Élodie O'Brien", ["Ludwig van Beethoven", "Élodie O'Brien"]),
         ("nothing here", []),
         ("New\nYork", ["New", "York"]),
+        (f"in {'Word ' * 64}here", ["Word " * 63 + "Word"]),
+        (f"in {'Word ' * 65}here, Ada", ["Ada"]),
         ("", []),
     ],
 )

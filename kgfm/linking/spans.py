@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kgfm.linking.fold import Tokens, tokens
 from kgfm.linking.guard import STOP_WORDS
+from kgfm.linking.trie import MAX_TOKENS
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -44,26 +45,29 @@ def resolve_spans(given: str | Spans | None) -> Spans | None:
 def capitals(texts: Sequence[str]) -> list[list[Span]]:
     """Find runs of words with capital initials; "of", "von" or "&" may stand between them.
 
-    A function word alone, which has its capital from where the sentence begins, is none.
+    A function word alone, which has its capital from where the sentence begins, is none. Nor is a
+    run of more than :data:`~kgfm.linking.trie.MAX_TOKENS` tokens, which no name has: a text all in
+    capitals is not one span that is compared to every name.
     """
     return [_capitals(text) for text in texts]
 
 
 def _capitals(text: str) -> list[Span]:
     found = tokens(text)
-    spans: list[Span] = []
+    runs: list[Span] = []
     first, last = -1, -1
     for place, (key, start) in enumerate(zip(found.keys, found.starts, strict=True)):
         if first >= 0 and not _goes_on(text, found, place, last):
-            spans.append((found.starts[first], found.ends[last]))
+            runs.append((first, last))
             first = -1
         if text[start].isupper() or text[start].istitle():
             if first < 0 and key in STOP_WORDS:
                 continue
             first, last = first if first >= 0 else place, place
     if first >= 0:
-        spans.append((found.starts[first], found.ends[last]))
-    return spans
+        runs.append((first, last))
+    short = [(first, last) for first, last in runs if last - first < MAX_TOKENS]
+    return [(found.starts[first], found.ends[last]) for first, last in short]
 
 
 def _goes_on(text: str, found: Tokens, place: int, last: int) -> bool:
