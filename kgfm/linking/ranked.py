@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from jaxtyping import Bool
@@ -64,6 +65,11 @@ def _article_mask(
     The article counts as part of the name where its capital stands for the name's sake ("saw The
     Who"), or where no one bears both names.
     """
+
+    @cache
+    def share_a_bearer(name: int, inner: int) -> bool:
+        return bool(np.isin(names.rows(name), names.rows(inner)).any())
+
     found = np.zeros(len(places), bool)
     known = {row[:3]: row[3] for row in places.rows()}
     for place, (text, start, end, name) in enumerate(places.rows()):
@@ -73,7 +79,7 @@ def _article_mask(
         inner = known.get((text, start + len(ARTICLE), end))
         if inner is None or (words[start] == "T" and means_the_name(words, start, start + 3)):
             continue
-        found[place] = not name or bool(np.isin(names.rows(name), names.rows(inner)).any())
+        found[place] = not name or share_a_bearer(name, inner)
     return found
 
 
