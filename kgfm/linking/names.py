@@ -15,6 +15,7 @@ from kgfm.linking.choose import merged
 from kgfm.linking.dictionary import NameDictionary
 from kgfm.linking.fitting import fit_weights
 from kgfm.linking.formats.document import Document, documents_of, in_graph
+from kgfm.linking.passages import link_in_passages
 from kgfm.linking.ranked import find_places, given_places, mentions_of
 from kgfm.linking.ranking import Ranking
 from kgfm.linking.saved import encoder_folder, read_linker, resolve_encode, save_linker
@@ -72,7 +73,8 @@ class Linker(BaseLinker):
             the likeness of the best candidate; it is not calibrated.
         spans: Where such names may stand: ``capitals`` (what ``fuzzy`` uses unless told
             otherwise), ``spacy:MODEL``, or a function from texts to lists of (start, end). Names
-            found exactly stay, unless such a span holds more and is like a name.
+            found exactly stay, unless such a span holds more and is like a name. A ranked linker
+            gives it texts of more than 250,000 characters in passages.
         min_likeness: A span that is less like every name is NIL.
         ranked: Weigh all candidates of a text together, NIL among them, by their names, how known
             they are, and the words around (:mod:`kgfm.linking.choice_model`). The scores are
@@ -217,8 +219,7 @@ class Linker(BaseLinker):
         """
         check_texts(texts)
         if self.ranked:
-            found = self._by_probability(texts)
-            return [tuple(merged(own, [], overlapping=self.overlapping)) for own in found]
+            return [*map(tuple, link_in_passages(texts, self.names, self._by_probability))]
         return unranked.link(self, texts, self._find_spans)
 
     def link_spans(self, text: str, spans: Sequence[Span]) -> list[Mention]:
@@ -340,11 +341,6 @@ class Linker(BaseLinker):
         weights = self.weights or shipped_weights()
         found = self.ranking.rank(texts, self._places(texts), weights)
         least = self._threshold(weights)
-        return mentions_of(
-            texts,
-            found,
-            self.graph,
-            threshold=least,
-            overlapping=self.overlapping,
-            keep_nil=self.keep_nil,
-        )
+        how = {"overlapping": self.overlapping, "keep_nil": self.keep_nil}
+        mentions = mentions_of(texts, found, self.graph, threshold=least, **how)
+        return [merged(own, [], overlapping=self.overlapping) for own in mentions]
