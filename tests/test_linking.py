@@ -294,6 +294,7 @@ def test_an_unknown_source_of_spans_is_refused(graph: KnowledgeGraph) -> None:
         ("New\nYork", ["New", "York"]),
         (f"in {'Word ' * 64}here", ["Word " * 63 + "Word"]),
         (f"in {'Word ' * 65}here, Ada", ["Ada"]),
+        (f"Ada, {'Word' * 250} and {'Word' * 250}s", ["Ada", "Word" * 250]),
         ("", []),
     ],
 )

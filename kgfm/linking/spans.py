@@ -21,6 +21,7 @@ _SMALL_WORDS = """
 """
 _BRIDGES = frozenset(_SMALL_WORDS.split())
 _MOST_BRIDGES = 2
+_MOST_CHARACTERS = 1000
 _SPACY = "spacy:"
 
 
@@ -46,8 +47,8 @@ def capitals(texts: Sequence[str]) -> list[list[Span]]:
     """Find runs of words with capital initials; "of", "von" or "&" may stand between them.
 
     A function word alone, which has its capital from where the sentence begins, is none. Nor is a
-    run of more than :data:`~kgfm.linking.trie.MAX_TOKENS` tokens, which no name has: a text all in
-    capitals is not one span that is compared to every name.
+    run of more than :data:`~kgfm.linking.trie.MAX_TOKENS` tokens, which no name has, or of a
+    thousand characters: a text all in capitals is not one span that is compared to every name.
     """
     return [_capitals(text) for text in texts]
 
@@ -67,7 +68,8 @@ def _capitals(text: str) -> list[Span]:
     if first >= 0:
         runs.append((first, last))
     short = [(first, last) for first, last in runs if last - first < MAX_TOKENS]
-    return [(found.starts[first], found.ends[last]) for first, last in short]
+    spans = [(found.starts[first], found.ends[last]) for first, last in short]
+    return [(start, end) for start, end in spans if end - start <= _MOST_CHARACTERS]
 
 
 def _goes_on(text: str, found: Tokens, place: int, last: int) -> bool:
