@@ -1,4 +1,4 @@
-"""The linker's figures: scanning, candidates, company names, latency; each a named case.
+"""The linker's figures: scanning, candidates, latency, hostile texts; each a named case.
 
 KGFM_DATA=folder python benchmarks/bench_linking.py --json linking.json
 python benchmarks/bench_linking.py --only scan --aliases 100000 --megabytes 10
@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from linking_entities import entities
+from linking_hostile import hostile
 from linking_learning import MAKES, causes, fine_tune
 from linking_quality import companies, fuzzy, recall
 from linking_sources import Figures
@@ -35,6 +36,7 @@ CASES: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "fine_tune": fine_tune,
     "companies": companies,
     "latency": latency,
+    "hostile": hostile,
 }
 ALONE = {"memory", "fine_tune"}
 """Cases that count the memory of the process or take an hour, and so run only when named."""
