@@ -27,7 +27,7 @@ Link = Callable[[Sequence[str]], Sequence[Sequence[Mention]]]
 PASSAGE = 1 << 18
 """Characters that are ranked at once, a hundred pages: other texts are longer only if they are
 books or hostile."""
-_BEYOND = 1 << 12
+_AROUND = 1 << 12
 _BREAKS = tuple(map(re.compile, (r"\n\s*", r"[.!?…][\"'”’)]*\s+", r"\s+")))
 """Where a text is best cut, the best first: lines, sentences, words."""
 _SPACE = re.compile(r"\s")
@@ -92,9 +92,10 @@ def passages(text: str, names: NameDictionary, *, size: int = PASSAGE) -> Iterat
 def _end(text: str, start: int, names: NameDictionary, size: int) -> int:
     """Return where the passage that begins at ``start`` ends, in its second half."""
     first, last = start + size // 2, start + size
-    part = text[first : last + _BEYOND]  # a name that begins before the end is seen whole
+    shift = max(start, first - _AROUND)  # names that begin before or end behind are seen whole
+    part = text[shift : last + _AROUND]
     begins = token_arrays(code_points([part])).starts
-    begins = begins[(begins > 0) & (begins <= last - first)]
+    begins = begins[(begins > first - shift) & (begins <= last - shift)]
     if not len(begins):
         found = _SPACE.search(text, last)
         return found.start() if found else len(text)
@@ -103,8 +104,8 @@ def _end(text: str, start: int, names: NameDictionary, size: int) -> int:
         ends = np.fromiter((match.end() for match in pattern.finditer(part)), np.int64)
         best = np.intersect1d(free, ends)
         if len(best):
-            return first + int(best[-1])
-    return first + int((free if len(free) else begins)[-1])
+            return shift + int(best[-1])
+    return shift + int((free if len(free) else begins)[-1])
 
 
 def _within_names(text: str, names: NameDictionary) -> Bool[np.ndarray, "place"]:
