@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
-from itertools import chain, pairwise, product
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -353,63 +353,6 @@ def test_a_name_within_a_longer_one_is_nested() -> None:
 def test_kinds_have_names() -> None:
     assert kind_of(coherence=False, context=False) == "names"
     assert kind_of(coherence=True, context=True, given=True) == "coherence+context+given"
-
-
-# -- hostile texts --------------------------------------------------------------------------------
-
-HOSTILE = {
-    "he": ["ירושלים"],
-    "ar": ["القُدس"],
-    "family": ["👨‍👩‍👧"],
-    "regex": ["a.*b(c", "[x]"],
-    "query": ["'; DROP TABLE x", "?s ?p ?o"],
-    "amelie": ["Amélie"],
-    "nul": ["NUL\0name"],
-    "rlo": ["\u202eeman"],
-}
-
-
-@pytest.fixture(scope="module")
-def hostile() -> Linker:
-    records = [{"key": key, "label": n[0], "aliases": n[1:]} for key, n in HOSTILE.items()]
-    return Linker(
-        KnowledgeGraph.from_records(records, []),
-        ranked=True, fuzzy=True, keep_nil=True, overlapping=True, min_score=0,
-    )  # fmt: skip
-
-
-@settings(max_examples=40)
-@given(
-    st.text(max_size=80), st.sampled_from(sorted(chain(*HOSTILE.values()))), st.text(max_size=80)
-)
-def test_any_text_is_ranked_with_right_offsets(
-    hostile: Linker, before: str, name: str, after: str
-) -> None:
-    text = f"{before} {name} {after}"
-    for mention in hostile(text):
-        assert text[mention.start : mention.end] == mention.text
-        assert 0 <= mention.score <= 1
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (10_000, "John Smith met john smith. " * 300),
-        (1, "John Smith " * 20_000),
-        (1, "John Smith" * 20_000),
-        (1, "A B C D E F G H " * 3_000),
-        (1, "John\u200dSmith\0 \u0301\u0301 " * 2_000),
-    ],
-    ids=["namesakes", "one name", "no space", "capitals", "joiners"],
-)
-def test_large_and_odd_texts_are_ranked(count: int, text: str) -> None:
-    records = [{"key": f"p{n}", "label": "John Smith"} for n in range(count)]
-    linker = Linker(
-        KnowledgeGraph.from_records(records, []), ranked=True, fuzzy=True, keep_nil=True
-    )
-    for mention in linker(text):
-        assert text[mention.start : mention.end] == mention.text
-        assert len(mention.candidates) <= 64
 
 
 # -- other corpora --------------------------------------------------------------------------------

@@ -299,6 +299,15 @@ def test_a_name_is_text_and_nothing_else(name: str, compiled: bool) -> None:
 
 
 @pytest.mark.parametrize("compiled", [False, True])
+def test_a_string_is_a_name_as_a_whole_but_for_white_space(compiled: bool) -> None:
+    dictionary = dictionary_of(["John", "John Smith"], compiled=compiled)
+    strings = [" john\nSmith\t", "John", "John Smith John Smith", "John x", "", "\0John", ". John"]
+    numbers = dictionary.whole_names(strings).tolist()
+    assert [bool(number) for number in numbers] == [True, True] + [False] * 5
+    assert numbers[0] != numbers[1]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
 def test_a_text_of_one_repeated_name_gives_at_most_64_matches_a_token(compiled: bool) -> None:
     names = [" ".join("a" * length) for length in range(1, 80)]
     dictionary = dictionary_of(names, compiled=compiled)
