@@ -94,7 +94,7 @@ ABOUT = {
     "latency": "At 100,000 entities, on one core, the text alone in its batch.",
     "hostile": "One text each, for the linker with `ranked=True, fuzzy=True` over 100,000 entities "
     "(10,000 in the last row): CPU seconds for a megabyte where the text has a tenth of its size, "
-    "and the whole of it, and the memory taken besides the graph's.",
+    "and the whole of it; memory of the process, the graphs and the text included.",
 }
 NOTES = {
     "entities": '"Fitted" rows learned from the other sets, those of the same make left out too; '
