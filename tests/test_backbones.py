@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from neural import tokenizer
 
 from kgfm.backbones import TextEncoder, load, load_backbone
@@ -239,6 +241,23 @@ def test_text_vectors_have_length_one_and_do_not_depend_on_the_batch():
     one_by_one = np.concatenate([encode([text]) for text in texts])
     np.testing.assert_allclose(vectors, one_by_one, atol=1e-5)
     assert encode([]).shape == (0, 32)
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=40), st.sampled_from([64, 512, 4096]))
+@settings(max_examples=30, deadline=None)
+def test_little_of_what_is_read_is_padding(lengths, batch_tokens):
+    backbone, shapes, real = tiny("bert"), [], []
+
+    def listen(module, given):
+        shapes.append(given[0].shape)
+        real.append(int(given[1].sum()))
+
+    with backbone.register_forward_pre_hook(listen):
+        TextEncoder(backbone, batch_tokens=batch_tokens)(["film " * size for size in lengths])
+    assert sum(rows for rows, _ in shapes) == len(lengths)
+    for (rows, longest), tokens in zip(shapes, real, strict=True):
+        assert rows == 1 or rows * longest <= batch_tokens
+        assert rows * longest - tokens <= max(24, 0.1 * rows * longest)
 
 
 def test_encoding_leaves_the_backbone_as_it_was_and_tells_of_progress():

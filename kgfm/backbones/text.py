@@ -15,6 +15,8 @@ from kgfm.backbones import saved
 from kgfm.backbones.backbone import Backbone
 from kgfm.backbones.load import load_backbone
 
+_PASS_TOKENS, _PADDING = 24, 0.1
+
 
 def mean_pool(
     tokens: Float[torch.Tensor, "batch token width"], attention_mask: torch.Tensor
@@ -121,11 +123,21 @@ class TextEncoder:
 
 
 def _batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
-    """Group rows of like length so that rows x longest stays within ``batch_tokens``."""
+    """Group rows of like length so that rows x longest stays within ``batch_tokens``.
+
+    A further forward pass costs as much as some tokens, and so a group also ends where it would
+    hold more padding than that, and more than a tenth.
+    """
     batches: list[list[int]] = []
+    padding = 0
     for row in np.argsort(lengths, kind="stable")[::-1].tolist():
-        if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= batch_tokens:
-            batches[-1].append(row)
-        else:
-            batches.append([row])
+        if batches:
+            longest = lengths[batches[-1][0]]
+            total = (len(batches[-1]) + 1) * longest
+            padding += longest - lengths[row]
+            if total <= batch_tokens and padding <= max(_PASS_TOKENS, _PADDING * total):
+                batches[-1].append(row)
+                continue
+        batches.append([row])
+        padding = 0
     return batches
