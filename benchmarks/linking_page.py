@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 HEAD = """# Linking
@@ -108,6 +109,8 @@ NOTES = {
 }
 IN_TABLES = ("entities", "causes", "fine_tune", "hostile")
 """Cases with several columns; their figures are called ``table: row: column``."""
+WITH_MEANS = ("fine_tune",)
+"""Cases that are measured in parts, one column after the other."""
 
 
 def page(figures: dict[str, Any], before: str = "") -> str:
@@ -124,6 +127,8 @@ def page(figures: dict[str, Any], before: str = "") -> str:
 
 def section(case: str, found: dict[str, Any]) -> str:
     """Return what the page says of a case."""
+    if case in WITH_MEANS:
+        found = with_means(found)
     parts = tables(found) if case in IN_TABLES else [rows(found)]
     notes = [NOTES[case]] if case in NOTES else []
     return "\n\n".join([f"## {TITLES[case]}", ABOUT[case], *parts, *notes, measured(found)]) + "\n"
@@ -134,6 +139,15 @@ def rows(found: dict[str, Any]) -> str:
     figures = {name: value for name, value in found.items() if name not in ("command", "machine")}
     lines = [f"| {name} | {shown(value)} |" for name, value in figures.items()]
     return "\n".join(["| | |", "|---|---:|", *lines])
+
+
+def with_means(found: dict[str, Any]) -> dict[str, Any]:
+    """Add a column with the mean of each row of numbers that are no counts."""
+    cells: dict[str, list[float]] = {}
+    for name, value in found.items():
+        if name.count(": ") == 2 and isinstance(value, float):
+            cells.setdefault(name.rpartition(": ")[0], []).append(value)
+    return {**found, **{f"{row}: mean": fmean(values) for row, values in cells.items()}}
 
 
 def tables(found: dict[str, Any]) -> list[str]:
