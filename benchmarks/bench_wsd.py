@@ -130,15 +130,16 @@ def untrained(
     return {"weights": asdict(weights)}
 
 
-def trained(table: Table, run: Path) -> None:
-    """Add the row of a saved tagger."""
+def trained(table: Table, run: Path, max_tokens: int | None) -> None:
+    """Add the row of a saved tagger, which reads so many tokens together."""
     from kgfm.senses import SenseTagger
 
     tagger = SenseTagger.load(run)
     answers: dict[str, tuple[str, ...]] = {}
     for sentences in table.sets.values():
-        answers |= tagger(sentences)
-    table.add(str(run), answers, tagger.inventory.senses)
+        answers |= tagger(sentences, max_tokens=max_tokens)
+    named = str(run) if max_tokens is None else f"{run}, {max_tokens} tokens"
+    table.add(named, answers, tagger.inventory.senses)
 
 
 def main() -> None:
@@ -148,6 +149,7 @@ def main() -> None:
     parser.add_argument("--graph", type=Path, help="a snapshot of WordNet, to spare building it")
     parser.add_argument("--untrained", action="store_true", help="also glosses and graph (minutes)")
     parser.add_argument("--run", type=Path, nargs="*", default=[], help="saved taggers")
+    parser.add_argument("--max-tokens", type=int, nargs="*", help="that taggers read together")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     given = parser.parse_args()
     if given.data is None:
@@ -176,7 +178,8 @@ def main() -> None:
     if given.untrained:
         figures |= untrained(table, graph, learnt)
     for run in given.run:
-        trained(table, run)
+        for size in given.max_tokens or [None]:
+            trained(table, run, size)
     figures |= {"graph": repr(graph), "rows": table.rows}
     if given.json:
         given.json.write_text(json.dumps(figures, indent=1) + "\n")

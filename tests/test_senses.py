@@ -258,6 +258,16 @@ def test_a_tagger_learns_saves_and_loads(graph, config, tmp_path):
         SenseTagger.load(tmp_path / "run")
 
 
+def test_a_tagger_reads_as_many_tokens_together_as_it_is_told(graph, config, tmp_path):
+    tagger, _ = trained(graph, config, tmp_path)
+    texts = corpus("new")
+    together = [len(tagger.collator.prepare(texts, max_tokens=size)) for size in (3, None, 500)]
+    assert together[0] == len(texts) > together[1] >= together[2]
+    assert tagger(texts, max_tokens=3).keys() == tagger(texts, max_tokens=500).keys()
+    with pytest.raises(ValueError, match="Windows of 2 tokens: 3 would do"):
+        tagger(texts, max_tokens=2)
+
+
 def test_untrained_pointers_change_nothing_and_trained_ones_do(graph, config, tmp_path):
     tagger, _ = trained(graph, config, tmp_path)
     batch = tagger.collator.pack(tagger.collator.prepare(corpus("v")))

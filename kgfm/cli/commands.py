@@ -263,10 +263,15 @@ def senses_tag(given: Sequence[str]) -> None:
     parser.add_argument("run", help="The folder of a trained tagger.")
     parser.add_argument("file", help="The .data.xml.")
     parser.add_argument("--out", type=str | None, help="The key file that is written.")
+    parser.add_argument(
+        "--max_tokens",
+        type=int | None,
+        help="Of neighbouring sentences that are read together, if not as many as in training.",
+    )
     add_json_option(parser)
     options = parse_options(parser, given)
     silence()
-    figures = senses.tag(options.run, options.file, options.out)
+    figures = senses.tag(options.run, options.file, options.out, max_tokens=options.max_tokens)
     say("  ".join(f"{name} {value:.6g}" for name, value in figures.items()))
     write_figures(options.json, figures)
 

@@ -101,13 +101,15 @@ def merge(runs: Sequence[str | Path], semcor: str | Path, out: str | Path) -> di
     return figures
 
 
-def tag(run: str | Path, file: str | Path, out: str | Path | None) -> dict[str, Any]:
+def tag(
+    run: str | Path, file: str | Path, out: str | Path | None, *, max_tokens: int | None = None
+) -> dict[str, Any]:
     """Write the key file of an XML; with a gold key file beside it, return the scores too."""
     from kgfm.senses import SenseTagger
 
     sentences = wsd.read(file)
     tagger = SenseTagger.load(run)
-    answers = tagger(sentences)
+    answers = tagger(sentences, max_tokens=max_tokens)
     if out is not None:
         wsd.write_keys(out, answers)
     instances = [one for sentence in sentences for one in sentence.instances]

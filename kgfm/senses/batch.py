@@ -125,6 +125,7 @@ class SenseCollator:
         *,
         join: bool = True,
         known: set[tuple[str, str]] | None = None,
+        max_tokens: int | None = None,
     ) -> list[PreparedWindow]:
         """Tokenise sentences, a window of neighbours at a time.
 
@@ -133,6 +134,7 @@ class SenseCollator:
             join: ``False`` packs sentences that have nothing to do with each other, with a
                 separator between them.
             known: The words of training, for a figure of their own for all others.
+            max_tokens: Of a window, if not those of the collator.
         """
         if not sentences:
             return []
@@ -143,6 +145,7 @@ class SenseCollator:
             return_attention_mask=False,
             return_token_type_ids=False,
         )
+        size = self.max_tokens if max_tokens is None else max_tokens
         room = min(self.tokenizer.model_max_length, 512) - 2
         tokens = [np.asarray(ids[:room], dtype=np.int64) for ids in encoded["input_ids"]]
         offsets = [
@@ -158,7 +161,7 @@ class SenseCollator:
                 join=join,
                 known=known,
             )
-            for places in windows(sentences, lengths, self.max_tokens - 2, join=join)
+            for places in windows(sentences, lengths, size - 2, join=join)
         ]
 
     def _window(

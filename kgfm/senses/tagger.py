@@ -32,6 +32,7 @@ from kgfm.storage import DamagedFileError, copies, file_path, read_manifest, wri
 from kgfm.training import TrainingConfig
 
 KIND, FORMAT = "senses", 1
+_LEAST_TOKENS = 3
 
 
 class SenseTagger:
@@ -210,7 +211,11 @@ class SenseTagger:
 
     @torch.inference_mode()
     def __call__(
-        self, sentences: Sequence[Sentence], *, batch_size: int = 32
+        self,
+        sentences: Sequence[Sentence],
+        *,
+        batch_size: int = 32,
+        max_tokens: int | None = None,
     ) -> dict[str, tuple[str, ...]]:
         """Return the sense key of each instance whose word is in WordNet.
 
@@ -219,9 +224,19 @@ class SenseTagger:
         Args:
             sentences: In the order of their documents: neighbours are read together.
             batch_size: Windows in a batch.
+            max_tokens: Of neighbouring sentences that are read together; by default as many as in
+                training.
+
+        Raises:
+            ValueError: There is no room for a token.
         """
+        if max_tokens is not None and max_tokens < _LEAST_TOKENS:
+            raise ValueError(
+                f"Windows of {max_tokens} tokens: {_LEAST_TOKENS} would do, two of which are marks."
+            )
         self.model.eval()
-        texts = [text for text in self.collator.prepare(sentences) if text.ids]
+        windows = self.collator.prepare(sentences, max_tokens=max_tokens)
+        texts = [window for window in windows if window.ids]
         by_id = {one.id: one for sentence in sentences for one in sentence.instances}
         found: dict[str, tuple[str, ...]] = {}
         order = sorted(range(len(texts)), key=lambda row: len(texts[row].input_ids))
