@@ -130,16 +130,17 @@ def untrained(
     return {"weights": asdict(weights)}
 
 
-def trained(table: Table, run: Path, max_tokens: int | None) -> None:
-    """Add the row of a saved tagger, which reads so many tokens together."""
+def trained(table: Table, run: Path, sizes: Sequence[int]) -> None:
+    """Add a row of a saved tagger for each number of tokens that it reads together."""
     from kgfm.senses import SenseTagger
 
     tagger = SenseTagger.load(run)
-    answers: dict[str, tuple[str, ...]] = {}
-    for sentences in table.sets.values():
-        answers |= tagger(sentences, max_tokens=max_tokens)
-    named = str(run) if max_tokens is None else f"{run}, {max_tokens} tokens"
-    table.add(named, answers, tagger.inventory.senses)
+    for size in sizes or [None]:
+        answers: dict[str, tuple[str, ...]] = {}
+        for sentences in table.sets.values():
+            answers |= tagger(sentences, max_tokens=size)
+        named = str(run) if size is None else f"{run}, {size} tokens"
+        table.add(named, answers, tagger.inventory.senses)
 
 
 def main() -> None:
@@ -149,7 +150,7 @@ def main() -> None:
     parser.add_argument("--graph", type=Path, help="a snapshot of WordNet, to spare building it")
     parser.add_argument("--untrained", action="store_true", help="also glosses and graph (minutes)")
     parser.add_argument("--run", type=Path, nargs="*", default=[], help="saved taggers")
-    parser.add_argument("--max-tokens", type=int, nargs="*", help="that taggers read together")
+    parser.add_argument("--max-tokens", type=int, nargs="*", default=[], help="read together")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     given = parser.parse_args()
     if given.data is None:
@@ -178,8 +179,7 @@ def main() -> None:
     if given.untrained:
         figures |= untrained(table, graph, learnt)
     for run in given.run:
-        for size in given.max_tokens or [None]:
-            trained(table, run, size)
+        trained(table, run, given.max_tokens)
     figures |= {"graph": repr(graph), "rows": table.rows}
     if given.json:
         given.json.write_text(json.dumps(figures, indent=1) + "\n")
