@@ -5,13 +5,13 @@ They carry numpy arrays and plain Python values only; tensors begin in :mod:`kgf
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 NIL = "NIL"
 """The answer, or the entity, that is not in the graph."""
@@ -48,6 +48,72 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Asked:
+    """What a retriever sees of one text.
+
+    Args:
+        text: The text, all of it.
+        mentions: What it names, with offsets and the linker's candidates; NIL is kept.
+        rows: Row in the graph of each mention's entity; -1 for NIL.
+        without: Triples, as rows (head, relation, tail) of the graph, that are hidden from this
+            text: it is answered as if the graph did not hold them. So evidence is measured.
+
+    Raises:
+        ValueError: There is not one row for each mention, or ``without`` holds no triples.
+    """
+
+    text: str
+    mentions: tuple[Mention, ...]
+    rows: Int[np.ndarray, "mention"]
+    without: Int[np.ndarray, "triple 3"] = field(
+        default_factory=lambda: np.empty((0, 3), dtype=np.int64)
+    )
+
+    def __post_init__(self) -> None:
+        if len(self.rows) != len(self.mentions):
+            raise ValueError(f"{len(self.mentions)} mentions, but {len(self.rows)} rows.")
+        if self.without.ndim != 2 or self.without.shape[1] != 3:
+            raise ValueError(f"without has shape {self.without.shape}; a triple is three rows.")
+
+    @property
+    def seeds(self) -> Int[np.ndarray, "seed"]:
+        """Rows of the entities that are named, in the order of the text; repeats are kept."""
+        return self.rows[self.rows >= 0]
+
+    @classmethod
+    def at(cls, rows: Sequence[int] | Int[np.ndarray, "seed"], text: str = "") -> Asked:
+        """Ask about entities by their rows, as if a text named them one after the other."""
+        found = np.asarray(rows)
+        found = found.astype(np.int64) if not len(found) else found
+        named = tuple(Mention(0, 0, "", str(row)) for row in found)
+        return cls(text, named, found)
+
+    def __repr__(self) -> str:
+        hidden = f", without {len(self.without)} triples" if len(self.without) else ""
+        return f"Asked({len(self.mentions)} mentions, {len(self.seeds)} seeds{hidden})"
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A walk through a subgraph, from an entity that the text names to one that may answer.
+
+    Args:
+        nodes: Positions in the subgraph's ``nodes``, in the order of the walk.
+        edges: Positions in the subgraph's ``edge_type``; each edge joins two neighbours of
+            ``nodes``, in either direction.
+        score: How likely the walk is, larger is better; paths stand best first.
+    """
+
+    nodes: tuple[int, ...]
+    edges: tuple[int, ...]
+    score: float = 0.0
+
+    def __post_init__(self) -> None:
+        if len(self.nodes) != len(self.edges) + 1:
+            raise ValueError(f"A path of {len(self.edges)} edges has {len(self.nodes)} nodes.")
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Subgraph:
     """The part of the graph that matters for one text; each triple stands once, head to tail.
 
@@ -56,14 +122,21 @@ class Subgraph:
         edge_index: Heads (row 0) and tails (row 1), as positions in ``nodes``.
         edge_type: Row of each edge's relation in the graph.
         hops: Distance of each node from the nearest seed; 0 marks the seeds.
+        prior: How likely the retriever thinks each node to be the answer, as a logit; ``None``
+            where it has no opinion.
+        paths: Walks from seeds to nodes that the retriever found worth showing, best first.
     """
 
     nodes: Int[np.ndarray, "node"]
     edge_index: Int[np.ndarray, "2 edge"]
     edge_type: Int[np.ndarray, "edge"]
     hops: Int[np.ndarray, "node"]
+    prior: Float[np.ndarray, "node"] | None = None
+    paths: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.prior is not None and len(self.prior) != len(self.nodes):
+            raise ValueError(f"{len(self.nodes)} nodes, but {len(self.prior)} priors.")
         if self.edge_index.shape != (2, len(self.edge_type)):
             raise ValueError(
                 f"edge_index has shape {self.edge_index.shape}, "

@@ -6,13 +6,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from kgfm.linking import BaseLinker
 from kgfm.retrieval import Retriever
 from kgfm.retrieval.altered import WithoutNodes
 from kgfm.stores.server import ServerUnavailableError
-from kgfm.types import Subgraph
+from kgfm.types import Asked, Subgraph
 
 _log = logging.getLogger(__name__)
 
@@ -39,13 +37,13 @@ def live_retriever(retriever: Any) -> Any:
     return retriever
 
 
-def retrieve_or_nothing(retriever: Retriever, seeds: Sequence[np.ndarray]) -> list[Subgraph]:
+def retrieve_or_nothing(retriever: Retriever, asked: Sequence[Asked]) -> list[Subgraph]:
     """Return each text's subgraph; while the server is unavailable, none for any of them.
 
     A text without a subgraph is answered from its words alone, as if it named nothing.
     """
     try:
-        return retriever.retrieve(seeds)
+        return retriever.retrieve(asked)
     except ServerUnavailableError as error:
-        _log.warning("Answering %d texts without the graph: %s", len(seeds), error)
-        return WithoutNodes(retriever).retrieve(seeds)
+        _log.warning("Answering %d texts without the graph: %s", len(asked), error)
+        return WithoutNodes(retriever).retrieve(asked)

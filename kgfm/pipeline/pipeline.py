@@ -25,9 +25,9 @@ from kgfm.model import KGModel
 from kgfm.pipeline.live import check_linker, live_retriever, retrieve_or_nothing
 from kgfm.pipeline.predictions import answer_predictions, label_predictions
 from kgfm.registry import check_arguments, lookup, resolve
-from kgfm.retrieval import RETRIEVERS, Graph, LiveGraph, Retriever
+from kgfm.retrieval import RETRIEVERS, Graph, LiveGraph, Retriever, ask
 from kgfm.training import TrainingConfig, evaluate, fit
-from kgfm.types import Evidence, Example, Mention, Prediction, Subgraph
+from kgfm.types import Asked, Evidence, Example, Mention, Prediction, Subgraph
 
 if TYPE_CHECKING:
     import lightning as L
@@ -256,13 +256,17 @@ class Pipeline:
         self,
         examples: Sequence[Example],
         mentions: Sequence[Sequence[Mention]],
-        cut: Callable[[Sequence[np.ndarray]], list[Subgraph]] | None = None,
+        cut: Callable[[Sequence[Asked]], list[Subgraph]] | None = None,
     ) -> list[Prepared]:
         if not examples:
             return []
         kept = [[m for m in found if m.entity is not None] for found in mentions]
         seeds = [self.graph.rows([m.entity for m in found]) for found in kept]  # type: ignore[misc]
-        subgraphs = (cut or self.retriever.retrieve)(seeds)
+        questions = [
+            ask(example.text, found, self.graph)
+            for example, found in zip(examples, mentions, strict=True)
+        ]
+        subgraphs = (cut or self.retriever.retrieve)(questions)
         nothing = np.zeros(0, dtype=np.int64)
         right = [
             self.graph.rows(list(example.target))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kgfm.retrieval.base import Retriever
+from kgfm.retrieval.base import Retriever, ask
 from kgfm.retrieval.hops import HopRetriever
 from kgfm.retrieval.live import LiveRetriever
 from kgfm.retrieval.live_graph import Graph, LiveGraph
@@ -21,4 +21,5 @@ __all__ = [
     "LiveRetriever",
     "Neighbour",
     "Retriever",
+    "ask",
 ]

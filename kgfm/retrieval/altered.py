@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kgfm.retrieval.base import Retriever
-from kgfm.types import Subgraph
+from kgfm.types import Asked, Subgraph
 
 
 class _Altered(Retriever):
@@ -30,20 +30,20 @@ class _Altered(Retriever):
 class WithoutNodes(_Altered):
     """Nothing at all: the text stays alone."""
 
-    def retrieve(self, seeds: Sequence[np.ndarray]) -> list[Subgraph]:
+    def retrieve(self, asked: Sequence[Asked]) -> list[Subgraph]:
         """Return an empty subgraph for each text."""
         none = np.empty(0, dtype=np.int32)
-        return [Subgraph(none, np.empty((2, 0), dtype=np.int32), none, none) for _ in seeds]
+        return [Subgraph(none, np.empty((2, 0), dtype=np.int32), none, none) for _ in asked]
 
 
 class WithoutEdges(_Altered):
     """The same nodes, no edge between them."""
 
-    def retrieve(self, seeds: Sequence[np.ndarray]) -> list[Subgraph]:
+    def retrieve(self, asked: Sequence[Asked]) -> list[Subgraph]:
         """Return the nodes of each text's subgraph."""
         return [
             replace(cut, edge_index=cut.edge_index[:, :0], edge_type=cut.edge_type[:0])
-            for cut in self.retriever.retrieve(seeds)
+            for cut in self.retriever.retrieve(asked)
         ]
 
 
@@ -64,9 +64,9 @@ class ShuffledEdges(_Altered):
         super().__init__(retriever)
         self.seed = seed
 
-    def retrieve(self, seeds: Sequence[np.ndarray]) -> list[Subgraph]:
+    def retrieve(self, asked: Sequence[Asked]) -> list[Subgraph]:
         """Return each text's subgraph with its edges shuffled."""
-        return [self._shuffle(cut) for cut in self.retriever.retrieve(seeds)]
+        return [self._shuffle(cut) for cut in self.retriever.retrieve(asked)]
 
     def _shuffle(self, cut: Subgraph) -> Subgraph:
         random = np.random.default_rng([self.seed, *cut.nodes[: cut.num_seeds].tolist()])

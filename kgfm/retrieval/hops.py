@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kgfm.retrieval.caps import CappedRetriever
-from kgfm.types import Subgraph
+from kgfm.types import Asked, Subgraph
 
 if TYPE_CHECKING:
     from kgfm.graph import KnowledgeGraph
@@ -82,7 +82,7 @@ class HopRetriever(CappedRetriever):
         most = max(1, self.graph.num_entities)
         return np.array([min(number, most) for number in each], dtype=np.int64)
 
-    def retrieve(self, seeds: Sequence[np.ndarray]) -> list[Subgraph]:
+    def retrieve(self, asked: Sequence[Asked]) -> list[Subgraph]:
         """Return the subgraph of each text; one without seeds has an empty one.
 
         Raises:
@@ -91,7 +91,7 @@ class HopRetriever(CappedRetriever):
         """
         from kgfm.retrieval.kernels import cut  # imports numba, which takes a while
 
-        checked = [self._check(number, rows) for number, rows in enumerate(seeds)]
+        checked = [self._check(number, one.seeds) for number, one in enumerate(asked)]
         if not checked:
             return []
         graph = self.graph

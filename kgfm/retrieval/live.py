@@ -13,7 +13,7 @@ from kgfm.retrieval.recent import CircuitBreaker, RecentCache
 from kgfm.retrieval.server import Neighbour, Triple
 from kgfm.retrieval.walk import Walk
 from kgfm.stores.server import ServerUnavailableError
-from kgfm.types import Subgraph
+from kgfm.types import Asked, Subgraph
 
 if TYPE_CHECKING:
     from kgfm.retrieval.live_graph import LiveGraph
@@ -97,7 +97,7 @@ class LiveRetriever(CappedRetriever):
         own = {"deadline": self.deadline, "remember": self.remember, "fresh": self.fresh}
         return {**super().config(), **own}
 
-    def retrieve(self, seeds: Sequence[np.ndarray]) -> list[Subgraph]:
+    def retrieve(self, asked: Sequence[Asked]) -> list[Subgraph]:
         """Return the subgraph of each text; one without seeds has an empty one.
 
         Raises:
@@ -105,7 +105,7 @@ class LiveRetriever(CappedRetriever):
             IndexError: A seed is no row of the live graph.
             ServerUnavailableError: The server does not answer in time, or did not lately.
         """
-        checked = [self._check(number, rows) for number, rows in enumerate(seeds)]
+        checked = [self._check(number, one.seeds) for number, one in enumerate(asked)]
         limit = self.budget[0] if isinstance(self.budget, list) else self.budget
         keys = [[self.graph.keys[int(row)] for row in rows] for rows in checked]
         walks = [Walk(found, limit, self.hide_from_seed) for found in keys]
