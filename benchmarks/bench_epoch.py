@@ -62,13 +62,13 @@ def measure(recipe: Recipe, num_texts: int, rounds: int) -> dict[str, dict[str, 
     for number in range(rounds + 1):  # the first, a short one, warms up
         for name, cached, pipeline in pipelines(recipe, dataset):
             prepared = pipeline.prepare(dataset.train[: num_texts if number else 64])
-            tokens = sum(len(text.input_ids) for text in prepared)
+            tokens = sum(text.num_tokens for text in prepared)
             with tempfile.TemporaryDirectory() as folder:
                 seconds = {}
                 if cached:
                     states = FrozenStates(pipeline.model.backbone, Path(folder) / "states")
                     start = time.perf_counter()
-                    states.fill([text.input_ids for text in prepared])
+                    states.fill([row.input_ids for text in prepared for row in text.rows])
                     seconds["fill"] = time.perf_counter() - start
                     pipeline.collator.states = states
                 start = time.perf_counter()

@@ -27,17 +27,16 @@ import torch
 from kgfm.batch import Batch, Prepared
 from kgfm.controls import ROWS, Shared, row_pipeline
 from kgfm.frozen import FrozenStates
-from kgfm.linking import LINKERS, BaseLinker
+from kgfm.linking import LINKERS
 from kgfm.pipeline import Pipeline
 from kgfm.recipes import Recipe, load_dataset, read_recipe, text_vectors
-from kgfm.registry import resolve
 from kgfm.training import LengthBuckets
 
 
 def twins(recipe: Recipe, num_texts: int) -> dict[str, tuple[Pipeline, list[Prepared]]]:
     """Return the recipe's pipeline and its twin without the graph, each with the same texts."""
     dataset = load_dataset(recipe)
-    linker = resolve("linker", recipe.linker, LINKERS, BaseLinker, graph=dataset.graph)
+    linker = LINKERS.build(recipe.linker, graph=dataset.graph)
     shared = Shared(dataset, linker, text_vectors(recipe, dataset.graph))
     found = {}
     for row in ("with", "without"):
@@ -49,7 +48,7 @@ def twins(recipe: Recipe, num_texts: int) -> dict[str, tuple[Pipeline, list[Prep
         backbone = pipeline.model.backbone
         if backbone.freeze:
             states = FrozenStates(backbone, Path(recipe.cache) / "states")
-            states.fill([text.input_ids for text in prepared])
+            states.fill([row.input_ids for text in prepared for row in text.rows])
             pipeline.collator.states = states
         pipeline.model.train()
         found[row] = (pipeline, prepared)
@@ -77,7 +76,7 @@ def cases(recipe: Recipe, num_texts: int) -> list[dict[str, Callable[[], None]]]
     found = twins(recipe, num_texts)
     full, texts = found["with"]
     plain, plain_texts = found["without"]
-    lengths = [len(text.input_ids) for text in texts]
+    lengths = [text.num_tokens for text in texts]
     made = []
     for rows in LengthBuckets(lengths, recipe.training.batch_size):
         mine, theirs = [texts[row] for row in rows], [plain_texts[row] for row in rows]

@@ -19,7 +19,6 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -36,13 +35,11 @@ from kgfm.recipes import (
     digest,
     load_dataset,
     read_recipe,
-    start_folder,
     text_vectors,
     write_json,
 )
 from kgfm.recipes.run import RECIPE, RESULT, dataset_digest, fit_and_measure, silent
-from kgfm.registry import lookup, resolve
-from kgfm.retrieval import RETRIEVERS, Retriever
+from kgfm.retrieval import RETRIEVERS
 from kgfm.retrieval.altered import ShuffledEdges, WithoutEdges, WithoutNodes
 from kgfm.storage import replace_file
 
@@ -53,12 +50,12 @@ if TYPE_CHECKING:
 ROWS = {"with": "with the graph", "without": "without", "shuffled": "shuffled"}
 DIFFERENCES = (("with", "without"), ("with", "shuffled"), ("shuffled", "without"))
 MEANING = {
-    "answer": (
+    True: (
         "'without' ranks the same candidates by their text alone, edges and graph encoder removed; "
         "'shuffled' permutes relations and tails within each text's subgraph, so that the right "
         "answer stays a candidate."
     ),
-    "classify": (
+    False: (
         "'without' reads the text alone; 'shuffled' permutes the tails of each relation over the "
         "whole graph."
     ),
@@ -71,7 +68,7 @@ class Shared(NamedTuple):
 
     dataset: Dataset
     linker: BaseLinker
-    vectors: NodeVectors
+    vectors: NodeVectors | None
 
 
 def controls(
@@ -108,8 +105,10 @@ def controls(
     dataset = dataset or load_dataset(recipe)
     say(repr(dataset))
     encode = TextEncoder(recipe.text_encoder)
-    graph = dataset.graph
-    linker = resolve("linker", recipe.linker, LINKERS, BaseLinker, graph=graph, encode=encode)  # type: ignore[type-abstract]
+    if recipe.encoder is None:
+        raise ValueError("The recipe has no encoder, so there is no graph to put on trial.")
+    graph = dataset.needed_graph()
+    linker = LINKERS.build(recipe.linker, graph=graph, encode=encode)
     shared = Shared(
         dataset,
         linker,
@@ -138,7 +137,6 @@ def _one_run(
             say(f"{title}: there already, {folder}")
             return there
     resume = _is_begun(folder, recipe)
-    start_folder(recipe, folder, resume)
     say(f"{title}{': goes on' if resume else ''}")
     pipeline = row_pipeline(row, recipe, shared)
     result = {
@@ -157,7 +155,7 @@ def _one_run(
 
 def row_digest(row: str, recipe: Recipe, dataset: Dataset) -> str:
     """Return a hash of all that a row's figures depend on."""
-    if row != "without" or recipe.task["name"] == "answer":
+    if row != "without" or ranks_nodes(recipe):
         return f"{digest(recipe)}-{dataset_digest(dataset)}"
     texts = dataset_digest(dataset, graph=False)
     return f"{digest(recipe, apart_from=_OF_THE_GRAPH)}-{texts}"
@@ -180,16 +178,10 @@ def row_pipeline(row: str, recipe: Recipe, shared: Shared) -> Pipeline:
     ready: dict[str, Any] = {"linker": shared.linker, "vectors": shared.vectors}
     if row == "with":
         return build_pipeline(recipe, dataset, **ready | {"linker": recipe.linker})
-    answers = recipe.task["name"] == "answer"
+    answers = ranks_nodes(recipe)
     if row == "shuffled" and not answers:
-        dataset = replace(dataset, graph=dataset.graph.shuffled(seed))
-    retriever = resolve(
-        "retriever",
-        recipe.retriever,
-        RETRIEVERS,
-        Retriever,  # type: ignore[type-abstract]
-        graph=dataset.graph,
-    )
+        dataset = replace(dataset, graph=dataset.needed_graph().shuffled(seed))
+    retriever = RETRIEVERS.build(recipe.retriever, graph=dataset.graph)
     if row == "shuffled":
         ready["retriever"] = ShuffledEdges(retriever, seed=seed) if answers else retriever
     elif answers:
@@ -200,16 +192,19 @@ def row_pipeline(row: str, recipe: Recipe, shared: Shared) -> Pipeline:
     return build_pipeline(recipe, dataset, **ready)
 
 
+def ranks_nodes(recipe: Recipe) -> bool:
+    """Say whether the recipe's answers are nodes, so that controls must keep the candidates."""
+    from kgfm.tasks import TASKS
+
+    assert recipe.task is not None
+    return bool(getattr(TASKS.find(recipe.task["name"]), "ranks_nodes", False))
+
+
 def _width(recipe: Recipe) -> int:
     """Return the width of the nodes' states, so that the row without edges has the same."""
     from kgfm.encoders import ENCODERS
 
-    if recipe.encoder is None:
-        raise ValueError("The recipe has no encoder, so there is no graph to put on trial.")
-    if "width" in recipe.encoder:
-        return int(recipe.encoder["width"])
-    parameters = signature(lookup("encoder", recipe.encoder["name"], ENCODERS)).parameters
-    return int(parameters["width"].default) if "width" in parameters else 128
+    return int(ENCODERS.default(recipe.encoder, "width") or 128)
 
 
 def _measured(result: Mapping[str, Any]) -> tuple[str, dict[str, float]]:
@@ -238,7 +233,7 @@ def _table(
     }
     verdict = _verdict(metric, differences, len(seeds))
     return {
-        "meaning": MEANING.get(recipe.task["name"], MEANING["classify"]) + " " + verdict,
+        "meaning": MEANING[ranks_nodes(recipe)] + " " + verdict,
         "part": part,
         "metric": metric,
         "seeds": list(seeds),

@@ -74,10 +74,11 @@ def demo(
 def _show_linking(dataset: Dataset, say: Say) -> None:
     from kgfm.linking import Linker
 
-    linker = Linker(dataset.graph)
+    graph = dataset.needed_graph()
+    linker = Linker(graph)
     for example in _samples(dataset.train, 3):
         found = [
-            f"{m.text!r} [{m.start}:{m.end}] → {_label(dataset.graph, m.entity)}"
+            f"{m.text!r} [{m.start}:{m.end}] → {_label(graph, m.entity)}"
             for m in linker(example.text)
         ]
         say(f"   {example.text}\n      {', '.join(found) or 'no entity'}")
@@ -98,10 +99,11 @@ def _ask(pipeline: Pipeline, example: Example, say: Say) -> None:
     say(f"   {example.text}")
     verdict = "right" if right else f"wrong: {wanted}"
     say(f"      {_label(graph, found.answer)}  {found.score:.2f}  ({verdict})")
-    for item in found.evidence[:3]:
-        relation = graph.relation_text(graph.relation_row(item.relation))
-        head, tail = _label(graph, item.head), _label(graph, item.tail)
-        say(f"      {item.change:+.2f} without: {head} —{relation}→ {tail}")
+    for item in pipeline.explain(found)[:3]:
+        for head, key, tail in item.triples:
+            relation = graph.relation_text(graph.relation_row(key))
+            said = f"{_label(graph, head)} —{relation}→ {_label(graph, tail)}"
+            say(f"      {item.change:+.2f} without: {said}")
 
 
 def _label(graph: KnowledgeGraph, key: str | None) -> str:

@@ -1,112 +1,146 @@
-"""Which triples mattered, measured by taking each away."""
+"""Which triples mattered, measured by taking each away and asking anew."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Float, Int
 
 from kgfm.batch import Batch, Collator, Prepared
 from kgfm.model import KGModel
-from kgfm.retrieval import Graph
+from kgfm.retrieval import Graph, drop_triples
 from kgfm.types import Evidence, Subgraph
+
+Triples = Int[np.ndarray, "_ 3"]
+Variants = Callable[[Sequence[np.ndarray]], list[Prepared]]
+"""Makes a question ready as if the graph did not hold some triples, once for each set of them."""
+BATCH = 32
+MOST_PATHS = 4
 
 
 def explain(
     model: KGModel,
     collator: Collator,
-    prepared: Prepared,
-    target: int | None,
+    variants: Variants,
+    option: int,
     graph: Graph,
     *,
+    about: int = 0,
     limit: int = 32,
 ) -> tuple[Evidence, ...]:
     """Return how much the score of an answer falls without each of its most likely triples.
 
     The ``limit`` triples of largest gradient times value (the value being the edge's weight of
-    one) are left out one at a time, each with its inverse edge, in one batch; the fall of the
-    probability is the evidence. The gradient only proposes; the measured change decides.
+    one) are taken out of the graph one at a time, both ways, and the text is asked anew, so that
+    what the retriever cuts, thinks and shows changes too; the fall of the probability is the
+    evidence. The gradient only proposes; the measured change decides. Where the retriever shows
+    paths, the best of them are taken out whole.
 
     Args:
         model: The model.
         collator: Packs batches.
-        prepared: The text.
-        target: Number of the label (``classify``) or of the node (``answer``); ``None`` for NIL.
+        variants: Makes the question ready without some triples of the graph.
+        option: Number of the answer, from the task.
         graph: Names the triples.
+        about: Which of the things asked about.
         limit: Number of triples to leave out.
     """
-    subgraph = prepared.subgraph
-    if not len(subgraph.edge_type):
-        return ()
+    (whole,) = variants([np.empty((0, 3), dtype=np.int64)])
     model.eval()
-    device = next(model.parameters()).device
     # Whoever asks may have switched gradients off, as one does to predict.
     with torch.inference_mode(False), torch.enable_grad():
-        chosen = propose(model, collator.pack([prepared]).to(device), target, limit)
-    scores = scores_without(model, collator, prepared, target, [[edge] for edge in chosen])
+        chosen = propose(model, collator, whole, option, about=about, limit=limit)
+    paths = [
+        (row.subgraph, np.array(path.edges, dtype=np.int64))
+        for row in whole.rows
+        for path in row.subgraph.paths[:MOST_PATHS]
+        if len(path.edges) > 1
+    ]
+    removed = [triple[None] for triple in chosen]
+    removed += [triples_of(cut)[edges] for cut, edges in paths]
+    if not removed:
+        return ()
+    scores = scores_without(model, collator, variants, removed, option, about=about)
     evidence = [
-        Evidence(*_names(graph, subgraph, edge), change=float(scores[0] - score))
-        for edge, score in zip(chosen, scores[1:], strict=True)
+        Evidence("triple" if len(triples) == 1 else "path", _keys(graph, triples), change)
+        for triples, change in zip(removed, (scores[0] - scores[1:]).tolist(), strict=True)
     ]
     return tuple(sorted(evidence, key=lambda item: -item.change))
 
 
-def propose(model: KGModel, batch: Batch, target: int | None, limit: int) -> list[int]:
-    """Numbers of the edges of largest gradient times value in a batch of one text."""
-    num_edges = len(batch.edge_type) // 2
+def propose(
+    model: KGModel, collator: Collator, whole: Prepared, option: int, *, about: int, limit: int
+) -> list[Int[np.ndarray, "3"]]:
+    """Triples of largest gradient times value, as rows of the graph, each once."""
+    batch = collator.pack([whole]).to(next(model.parameters()).device)
+    num_edges = batch.edge_type.shape[0] // 2
+    if not num_edges:
+        return []
     weight = torch.ones(2 * num_edges, device=batch.edge_type.device, requires_grad=True)
-    score = target_scores(model, replace(batch, edge_weight=weight), target)[0]
+    score = _scores(model, replace(batch, edge_weight=weight), option, about)[0]
+    if not score.requires_grad:  # the answer is no candidate, so nothing speaks for it
+        return []
     (gradient,) = torch.autograd.grad(score, weight, allow_unused=True)
     if gradient is None:  # an encoder that looks at no edge
         return []
-    value = gradient[:num_edges] + gradient[num_edges:]
-    return value.abs().argsort(descending=True, stable=True)[:limit].tolist()
+    value = (gradient[:num_edges] + gradient[num_edges:]).cpu().numpy()
+    triples = np.concatenate([triples_of(row.subgraph) for row in whole.rows])
+    # A triple may stand in several rows of an example; its parts add up.
+    distinct, place = np.unique(triples, axis=0, return_inverse=True)
+    total = np.zeros(len(distinct))
+    np.add.at(total, place.reshape(-1), value)
+    first = np.full(len(distinct), len(triples))
+    np.minimum.at(first, place.reshape(-1), np.arange(len(triples)))
+    order = np.lexsort([first, -np.abs(total)])[:limit]
+    return list(distinct[order])
 
 
-@torch.no_grad()
 def scores_without(
     model: KGModel,
     collator: Collator,
-    prepared: Prepared,
-    target: int | None,
-    removals: Sequence[Sequence[int]],
+    variants: Variants,
+    removed: Sequence[Triples],
+    option: int,
+    *,
+    about: int = 0,
 ) -> Float[np.ndarray, "score"]:
-    """Score of the answer with all triples, then without each set of triples; in one batch."""
-    variants = [prepared, *(_without(prepared, edges) for edges in removals)]
-    batch = collator.pack(variants).to(next(model.parameters()).device)
-    return target_scores(model, batch, target).cpu().numpy()
+    """Score of the answer with all triples, then without each set of triples, in batches."""
+    sets = [np.empty((0, 3), dtype=np.int64), *removed]
+    asked = [_really(one, triples) for one, triples in zip(variants(sets), sets, strict=True)]
+    device = next(model.parameters()).device
+    scores = []
+    with torch.no_grad():
+        for start in range(0, len(asked), BATCH + 1):
+            batch = collator.pack(asked[start : start + BATCH + 1]).to(device)
+            scores.append(_scores(model, batch, option, about).cpu().numpy())
+    return np.concatenate(scores)
 
 
-def target_scores(model: KGModel, batch: Batch, target: int | None) -> Float[Tensor, "batch"]:
-    """Probability of one label, of the n-th node of each text, or of NIL."""
-    probabilities = model.head.probabilities(model(batch), batch)
-    if probabilities.ndim == 1:  # one per node
-        if target is None:
-            sums = probabilities.new_zeros(len(batch))
-            return 1 - sums.index_add(0, batch.node_text, probabilities)
-        return probabilities[batch.node_slot[:, target]]
-    return probabilities[:, target]
+def _scores(model: KGModel, batch: Batch, option: int, about: int) -> torch.Tensor:
+    return model.task.score(model(batch), batch, option, about)
 
 
-def _without(prepared: Prepared, edges: Sequence[int]) -> Prepared:
-    subgraph = prepared.subgraph
-    kept = np.delete(np.arange(len(subgraph.edge_type)), list(edges))
-    return replace(
-        prepared,
-        subgraph=replace(
-            subgraph, edge_index=subgraph.edge_index[:, kept], edge_type=subgraph.edge_type[kept]
-        ),
+def _really(prepared: Prepared, triples: Triples) -> Prepared:
+    """Take out what a retriever that does not know ``Asked.without`` has left in."""
+    if not len(triples):
+        return prepared
+    rows = tuple(
+        replace(row, subgraph=drop_triples(row.subgraph, triples)) for row in prepared.rows
     )
+    return replace(prepared, rows=rows)
 
 
-def _names(graph: Graph, subgraph: Subgraph, edge: int) -> tuple[str, str, str]:
-    head, tail = subgraph.nodes[subgraph.edge_index[:, edge]].tolist()
-    return (
-        graph.keys[head],
-        graph.relation_keys[int(subgraph.edge_type[edge])],
-        graph.keys[tail],
+def triples_of(subgraph: Subgraph) -> Triples:
+    """The edges of a subgraph as rows (head, relation, tail) of the graph."""
+    heads, tails = subgraph.nodes[subgraph.edge_index]
+    return np.stack([heads, subgraph.edge_type, tails], axis=1).astype(np.int64)
+
+
+def _keys(graph: Graph, triples: Triples) -> tuple[tuple[str, str, str], ...]:
+    return tuple(
+        (graph.keys[head], graph.relation_keys[relation], graph.keys[tail])
+        for head, relation, tail in triples.tolist()
     )

@@ -1,4 +1,4 @@
-"""The model: backbone + graph encoder + fusion + head, a pure ``nn.Module``."""
+"""The model: backbone + graph encoder + fusion + task, a pure ``nn.Module``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from kgfm.backbones.text import mean_pool
 from kgfm.batch import Batch
 from kgfm.encoders import ENCODERS, GraphEncoder
 from kgfm.fusion import FUSIONS, Fusion
-from kgfm.heads import HEADS, Head, Output
-from kgfm.registry import resolve
+from kgfm.tasks import TASKS, Output, Task
 
 _NO_ENCODER = "A fusion needs a graph encoder; give one, or fusion=None."
 
@@ -24,14 +23,14 @@ class KGModel(nn.Module):
 
     The graph encoder runs when the first fused layer is reached, so that it knows what the text
     says so far; each fused layer then exchanges tokens and nodes. Without a fusion the encoder
-    runs after the last layer, for the head alone; without an encoder the model is a plain
+    runs after the last layer, for the task alone; without an encoder the model is a plain
     text model.
 
     Args:
         backbone: The transformer.
         encoder: The graph encoder, or ``None``.
         fusions: One operator for each fused layer, by the layer's number.
-        head: What answers.
+        task: What answers.
 
     Raises:
         ValueError: A fusion sits below the frozen layers or beyond the last, or has no encoder.
@@ -42,7 +41,7 @@ class KGModel(nn.Module):
         backbone: Backbone,
         encoder: GraphEncoder | None,
         fusions: Mapping[int, Fusion],
-        head: Head,
+        task: Task,
     ) -> None:
         super().__init__()
         for layer in fusions:
@@ -57,7 +56,7 @@ class KGModel(nn.Module):
         self.backbone = backbone
         self.encoder = encoder
         self.fusions = nn.ModuleDict({str(layer): fusions[layer] for layer in sorted(fusions)})
-        self.head = head
+        self.task = task
 
     @classmethod
     def build(
@@ -66,10 +65,8 @@ class KGModel(nn.Module):
         backbone: str | dict[str, Any] | Backbone,
         encoder: str | dict[str, Any] | GraphEncoder | None,
         fusion: str | dict[str, Any] | None,
-        head: str | dict[str, Any] | Head,
+        task: str | dict[str, Any] | Task,
         feature_width: int,
-        num_labels: int = 0,
-        multi_label: bool = False,
     ) -> KGModel:
         """Build a model from the names of its parts.
 
@@ -78,23 +75,14 @@ class KGModel(nn.Module):
             encoder: Name, mapping or object; ``None`` for a plain text model.
             fusion: Name or mapping; ``layers`` lists the layers after which it sits, by default
                 the last two that are trained. ``None`` leaves it out.
-            head: Name, mapping or object.
+            task: Name, mapping or object.
             feature_width: Width of the text vectors of nodes and relations.
-            num_labels: For ``classify``.
-            multi_label: For ``classify``.
         """
         backbone = load_backbone(backbone)
         graph = (
             None
             if encoder is None
-            else resolve(
-                "encoder",
-                encoder,
-                ENCODERS,
-                GraphEncoder,  # type: ignore[type-abstract]
-                feature_width=feature_width,
-                query_width=backbone.width,
-            )
+            else ENCODERS.build(encoder, feature_width=feature_width, query_width=backbone.width)
         )
         if fusion and graph is None:
             raise ValueError(_NO_ENCODER)
@@ -103,27 +91,11 @@ class KGModel(nn.Module):
         top = range(max(backbone.freeze, backbone.num_layers - 2), backbone.num_layers)
         layers: Sequence[int] = given.pop("layers", None) or top
         fusions = {
-            layer: resolve(
-                "fusion",
-                given,
-                FUSIONS,
-                Fusion,  # type: ignore[type-abstract]
-                width=backbone.width,
-                node_width=node_width,
-            )
+            layer: FUSIONS.build(given, width=backbone.width, node_width=node_width)
             for layer in (layers if fusion else ())
         }
-        answer = resolve(
-            "head",
-            head,
-            HEADS,
-            Head,  # type: ignore[type-abstract]
-            width=backbone.width,
-            node_width=node_width,
-            num_labels=num_labels,
-            multi_label=multi_label,
-        )
-        return cls(backbone, graph, fusions, answer)
+        answers = TASKS.build(task, width=backbone.width, node_width=node_width)
+        return cls(backbone, graph, fusions, answers)
 
     def forward(self, batch: Batch) -> Output:
         """Return logits, and a loss where the batch has targets."""
@@ -141,7 +113,7 @@ class KGModel(nn.Module):
         tokens = self.backbone(batch.input_ids, batch.attention_mask, inject, batch.lower_states)
         if nodes is None and self.encoder is not None:
             nodes = self._encode(tokens, batch)
-        output: Output = self.head(tokens, nodes, batch)
+        output: Output = self.task(tokens, nodes, batch)
         return output
 
     def _encode(self, tokens: Tensor, batch: Batch) -> Tensor:
@@ -150,13 +122,13 @@ class KGModel(nn.Module):
         return nodes
 
     @torch.no_grad()
-    def predict(self, batch: Batch) -> tuple[Output, Tensor]:
-        """Return the output and the probabilities, in evaluation mode."""
+    def predict(self, batch: Batch) -> Output:
+        """Return the output, in evaluation mode."""
         self.eval()
-        output = self(batch)
-        return output, self.head.probabilities(output, batch)
+        output: Output = self(batch)
+        return output
 
     def graph_parameters(self) -> list[nn.Parameter]:
         """Parameters outside the backbone, which start untrained and have a rate of their own."""
-        parts = [self.encoder, self.fusions, self.head]
+        parts = [self.encoder, self.fusions, self.task]
         return [p for part in parts if part is not None for p in part.parameters()]

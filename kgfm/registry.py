@@ -1,4 +1,4 @@
-"""One place that turns a part's name into the part.
+"""One object for each kind of part, which turns a part's name into the part.
 
 Wherever kgfm asks for a part, its name, a mapping ``{"name": ..., argument: value}`` or a ready
 object will do. Packages add parts through entry points in the groups ``kgfm.<kind>s``.
@@ -7,10 +7,10 @@ object will do. Packages add parts through entry points in the groups ``kgfm.<ki
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
-from importlib.metadata import entry_points
-from typing import Any, TypeVar
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, TypeVar
 
 Part = TypeVar("Part")
 
@@ -19,28 +19,6 @@ def nearest(given: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?``, or nothing where no known word is near."""
     near = get_close_matches(given, list(known), n=3)
     return f" Did you mean {', '.join(map(repr, near))}?" if near else ""
-
-
-def available(kind: str, table: Mapping[str, Any]) -> list[str]:
-    """Names of all parts of a kind: kgfm's own and those of installed packages."""
-    return sorted({*table, *(point.name for point in entry_points(group=f"kgfm.{kind}s"))})
-
-
-def lookup(kind: str, name: str, table: Mapping[str, Any]) -> Any:
-    """Return the class or function called ``name``.
-
-    Raises:
-        KeyError: There is no such part; the message names the nearest one.
-    """
-    if name in table:
-        return table[name]
-    for point in entry_points(group=f"kgfm.{kind}s"):
-        if point.name == name:
-            return point.load()
-    known = available(kind, table)
-    raise KeyError(
-        f"No {kind} {name!r}.{nearest(name, known)} The known ones are {', '.join(known)}."
-    )
 
 
 def check_arguments(what: str, callee: Any, given: Iterable[str]) -> None:
@@ -67,41 +45,152 @@ def check_probabilities(**given: float) -> None:
             raise ValueError(f"{name}={value!r}: give a probability, 0 <= {name} < 1, such as 0.1.")
 
 
-def resolve(
-    kind: str,
-    part: str | Mapping[str, Any] | Part,
-    table: Mapping[str, Any],
-    base: type[Part],
-    /,
-    **context: Any,
-) -> Part:
-    """Return ``part`` itself, or build the one that it names.
+class Registry(dict[str, Callable[..., Part]], Generic[Part]):
+    """All parts of one kind: kgfm's own by name, and those of installed packages.
+
+    It is a dict of kgfm's own parts, each a class or a function that makes the part; the methods
+    know those of entry points too.
 
     Args:
-        kind: What is asked for, such as ``"encoder"``; names the entry-point group too.
-        part: A name, a mapping with ``name`` and arguments, or a ready object.
-        table: kgfm's own parts by name.
-        base: The class that a ready object must be of.
-        context: Arguments that the surroundings give, such as widths; a part takes what it knows.
-
-    Raises:
-        KeyError: No part has that name.
-        ValueError: The mapping has an argument that the part does not take.
-        TypeError: The object is of another class.
+        kind: What a part is, such as ``"encoder"``; names the entry-point group ``kgfm.encoders``.
+        base: The class that every part is of.
+        formerly: What the kind was called before. A package that still registers under that name
+            is told what to do.
     """
-    if isinstance(part, base):
-        return part
-    if isinstance(part, str):
-        part = {"name": part}
-    if not isinstance(part, Mapping) or "name" not in part:
-        raise TypeError(
-            f"A {kind} is given as a name, as a mapping with 'name', or as a {base.__name__}; "
-            f"got {type(part).__name__}."
+
+    def __init__(self, kind: str, base: type[Any], *, formerly: str | None = None) -> None:
+        super().__init__()
+        self.kind = kind
+        self.base = base
+        self.formerly = formerly
+
+    def names(self) -> list[str]:
+        """Names of all parts."""
+        return sorted({*self, *(point.name for point in self._points(self.kind))})
+
+    def find(self, name: str) -> Callable[..., Part]:
+        """Return the class or function called ``name``.
+
+        Raises:
+            KeyError: There is no such part; the message names the nearest one.
+        """
+        if name in self:
+            return self[name]
+        for point in self._points(self.kind):
+            if point.name == name:
+                loaded: Callable[..., Part] = point.load()
+                return loaded
+        for point in self._points(self.formerly) if self.formerly else ():
+            if point.name == name:
+                raise KeyError(
+                    f"{name!r} ({point.value}) is registered in the group kgfm.{self.formerly}s, "
+                    f"which kgfm.{self.kind}s has replaced: derive it from {self.base.__name__} "
+                    f"({self.base.__module__}), and register it there."
+                )
+        known = self.names()
+        raise KeyError(
+            f"No {self.kind} {name!r}.{nearest(name, known)} The known ones are {', '.join(known)}."
         )
-    build = lookup(kind, part["name"], table)
-    arguments = {key: value for key, value in part.items() if key != "name"}
-    check_arguments(f"The {kind} {part['name']!r}", build, arguments)
-    known = inspect.signature(build).parameters
-    arguments |= {k: v for k, v in context.items() if k in known and k not in arguments}
-    built: Part = build(**arguments)
-    return built
+
+    def as_mapping(self, part: Any) -> dict[str, Any]:
+        """Write a part that is given by name as a mapping with its name and arguments.
+
+        Raises:
+            TypeError: It has no name.
+        """
+        if isinstance(part, str):
+            return {"name": part}
+        if not isinstance(part, Mapping) or not isinstance(part.get("name"), str):
+            raise TypeError(
+                f"A {self.kind} is given as a name, as a mapping with 'name', or as a "
+                f"{self.base.__name__}; got {type(part).__name__}. "
+                f"The known ones are {', '.join(self.names())}."
+            )
+        return dict(part)
+
+    def check(self, part: Any, *, apart_from: Collection[str] = ()) -> None:
+        """Refuse an unknown name, or an argument that the part does not take.
+
+        Args:
+            part: A name, a mapping, or a ready object, which is not looked at.
+            apart_from: Arguments that somebody else takes.
+
+        Raises:
+            KeyError: No part has that name.
+            ValueError: The mapping has an argument that the part does not take.
+            TypeError: The part has no name.
+        """
+        if isinstance(part, self.base):
+            return
+        given = self.as_mapping(part)
+        name = given.pop("name")
+        what = f"The {self.kind} {name!r}"
+        check_arguments(what, self.find(name), [key for key in given if key not in apart_from])
+
+    def build(self, part: str | Mapping[str, Any] | Part, /, **context: Any) -> Part:
+        """Return ``part`` itself, or build the one that it names.
+
+        Args:
+            part: A name, a mapping with ``name`` and arguments, or a ready object.
+            context: Arguments that the surroundings give, such as widths; a part takes what it
+                knows.
+
+        Raises:
+            KeyError: No part has that name.
+            ValueError: The mapping has an argument that the part does not take.
+            TypeError: The object is of another class.
+        """
+        if isinstance(part, self.base):
+            found: Part = part
+            return found
+        self.check(part)
+        arguments = self.as_mapping(part)
+        make = self.find(arguments.pop("name"))
+        known = inspect.signature(make).parameters
+        arguments |= {k: v for k, v in context.items() if k in known and k not in arguments}
+        return make(**arguments)
+
+    def default(self, part: Any, argument: str) -> Any:
+        """Return the value that a part will have for an argument; ``None`` where it has none."""
+        given = self.as_mapping(part)
+        if argument in given:
+            return given[argument]
+        parameter = inspect.signature(self.find(given["name"])).parameters.get(argument)
+        return (
+            None
+            if parameter is None or parameter.default is parameter.empty
+            else (parameter.default)
+        )
+
+    def name_of(self, part: object) -> str | None:
+        """Return the name under which a part's class is known, if it has one."""
+        cls = part if isinstance(part, type) else type(part)
+        for name, make in self.items():
+            if make is cls:
+                return name
+        return next((p.name for p in self._points(self.kind) if p.load() is cls), None)
+
+    def written(self, part: Any) -> Any:
+        """Return a part as JSON: its name, or a mapping with its name and arguments.
+
+        Raises:
+            TypeError: It is a ready object that cannot be written down.
+        """
+        if part is None or isinstance(part, str):
+            return part
+        if isinstance(part, Mapping):
+            return dict(part)
+        name, config = self.name_of(part), getattr(part, "config", None)
+        if name is None or config is None:
+            raise TypeError(
+                f"The {self.kind} was given as a ready {type(part).__name__}, which cannot be "
+                "written down; give it by name or as a mapping to be able to save."
+            )
+        return {"name": name, **config()}
+
+    @staticmethod
+    def _points(kind: str) -> Iterable[EntryPoint]:
+        return entry_points(group=f"kgfm.{kind}s")
+
+    def __repr__(self) -> str:
+        return f"Registry({self.kind}: {', '.join(self)})"

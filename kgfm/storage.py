@@ -159,22 +159,30 @@ def _old_files(manifest: Path) -> set[str]:
         return set()
 
 
-def read_manifest(folder: str | Path, kind: str, format: int) -> dict[str, Any]:
+def read_manifest(
+    folder: str | Path, kind: str, format: int, *, older: str = "make it anew with this one"
+) -> dict[str, Any]:
     """Read and check a folder's manifest.
+
+    Args:
+        folder: Where it is.
+        kind: What the folder must hold.
+        format: The one format that is read.
+        older: What to do about an older one.
 
     Raises:
         FileNotFoundError: There is no such folder, or no manifest in it.
-        DamagedFileError: The manifest cannot be read, is of another kind or of a newer format, or
+        DamagedFileError: The manifest cannot be read, is of another kind or format, or
             a file that it names is missing or has another size.
     """
     path = Path(folder) / MANIFEST
     before = _mark(path)
     try:
-        return _read_manifest(Path(folder), kind, format)
+        return _read_manifest(Path(folder), kind, format, older)
     except DamagedFileError:
         if _mark(path) == before:
             raise
-    return read_manifest(folder, kind, format)  # another process replaced it meanwhile
+    return read_manifest(folder, kind, format, older=older)  # another process replaced it meanwhile
 
 
 def _mark(path: Path) -> tuple[int, int]:
@@ -186,7 +194,7 @@ def _mark(path: Path) -> tuple[int, int]:
     return found.st_ino, found.st_mtime_ns
 
 
-def _read_manifest(folder: Path, kind: str, format: int) -> dict[str, Any]:
+def _read_manifest(folder: Path, kind: str, format: int, older: str) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.exists():
         raise FileNotFoundError(f"No {kind} in {folder}: it has no {MANIFEST}.")
@@ -201,6 +209,10 @@ def _read_manifest(folder: Path, kind: str, format: int) -> dict[str, Any]:
     if version > format:
         raise DamagedFileError(
             f"{folder} has format {version}; this kgfm reads up to {format}. Upgrade kgfm."
+        )
+    if version < format:
+        raise DamagedFileError(
+            f"{folder} has format {version}, of an earlier kgfm; this one reads {format}: {older}."
         )
     for name, size in sizes.items():
         file = folder / name

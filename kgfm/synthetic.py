@@ -36,7 +36,6 @@ class World(NamedTuple):
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
-    multi_label: bool = False
 
 
 def question_world(

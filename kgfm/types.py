@@ -5,10 +5,10 @@ They carry numpy arrays and plain Python values only; tensors begin in :mod:`kgf
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from html import escape
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -157,51 +157,149 @@ class Subgraph:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What a question is about: a span of its text, or two for the relation between them.
+
+    Args:
+        spans: (start, end) of each, counted in characters as a :class:`Mention` counts.
+        entities: Key of the entity that each span stands for, ``None`` for one that is outside the
+            graph; left out, the linker decides.
+        labels: What is right about it; ``None`` where unknown.
+
+    Raises:
+        ValueError: There are neither one nor two spans, one is reversed or empty, or there is not
+            one entity for each.
+    """
+
+    spans: tuple[tuple[int, int], ...]
+    entities: tuple[str | None, ...] | None = None
+    labels: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.spans) not in (1, 2):
+            raise ValueError(f"A question is about one span or two, got {len(self.spans)}.")
+        for start, end in self.spans:
+            if not 0 <= start < end:
+                raise ValueError(f"A span needs 0 <= start < end, got ({start}, {end}).")
+        if self.entities is not None and len(self.entities) != len(self.spans):
+            raise ValueError(f"{len(self.spans)} spans, but {len(self.entities)} entities.")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One text that the model reads for an example, or a pair of texts.
+
+    Args:
+        text: The text.
+        pair: What stands behind it, as a second segment of the same input.
+    """
+
+    text: str
+    pair: str | None = None
+
+    @property
+    def source(self) -> str:
+        """Both texts, in which mentions are counted: the second begins behind a line break."""
+        return self.text if self.pair is None else f"{self.text}\n{self.pair}"
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """A text with what is known about it.
 
     Args:
         text: The text itself.
-        target: The right labels (``classify``) or the keys of the right entities (``answer``;
-            empty means unanswerable). ``None`` where unknown.
+        target: What is right: labels, or the keys of entities (empty: nothing is), as the task
+            reads it. ``None`` where unknown.
         mentions: Given mentions; ``None`` lets the linker find them.
+        choices: Texts to choose among, for a task that does.
+        about: Spans that are asked about, for a task that reads them.
     """
 
     text: str
     target: tuple[str, ...] | None = None
     mentions: tuple[Mention, ...] | None = None
+    choices: tuple[str, ...] = ()
+    about: tuple[About, ...] = ()
+    where: str = field(default="", repr=False, compare=False)
+    """Where it was read, such as a file and its line."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
             raise TypeError(f"An example's text is a str, got {type(self.text).__name__}.")
         if isinstance(self.target, str):
             raise TypeError(f"target is a tuple of strings; write ({self.target!r},).")
+        for one in about_spans(self.about):
+            if one[1] > len(self.text):
+                raise ValueError(
+                    f"The span {one} ends behind the text, which has {len(self.text)} characters."
+                )
+
+
+def about_spans(about: Sequence[About]) -> list[tuple[int, int]]:
+    """All spans of what is asked about, in order."""
+    return [span for one in about for span in one.spans]
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A triple, by key, and how much the score falls when it is taken away."""
+    """What was taken away from a question, and how much the score of an answer fell by that.
 
-    head: str
-    relation: str
-    tail: str
+    Args:
+        kind: ``triple``, ``path``, ``node`` or ``text``.
+        items: What it was, by key: one triple (head, relation, tail), the triples of a path in its
+            order, a node ``(key,)``, or words of the text ``(words,)``.
+        change: How far the score fell; below 0 where it rose.
+    """
+
+    kind: Literal["triple", "path", "node", "text"]
+    items: tuple[tuple[str, ...], ...]
     change: float
+
+    @property
+    def triples(self) -> tuple[tuple[str, str, str], ...]:
+        """The triples of a triple or a path; none of another kind."""
+        if self.kind not in ("triple", "path"):
+            return ()
+        return tuple((head, relation, tail) for head, relation, tail in self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a task says about one thing that was asked.
+
+    Args:
+        answer: A label, or the key of an entity; :data:`NIL` where nothing in the graph answers.
+        score: Probability of ``answer``.
+        scores: (label or key, probability), best first.
+        labels: All that holds: several labels, or ``(answer,)``.
+        about: The span that was asked about, if one was.
+    """
+
+    answer: str
+    score: float
+    scores: tuple[tuple[str, float], ...] = ()
+    labels: tuple[str, ...] = ()
+    about: About | None = None
 
 
 @dataclass(frozen=True, repr=False)
 class Prediction:
-    """What the pipeline says about one text.
+    """What the pipeline says about one text: plain values, which outlive the model.
+
+    :meth:`kgfm.Pipeline.explain` measures what the answer rests on.
 
     Args:
         text: The text that was asked about.
         answer: The label, or the key of the entity; :data:`NIL` where nothing in the graph answers.
         score: Probability of ``answer``.
         scores: (label or key, probability), best first.
-        labels: All labels over the decision threshold (multi-label ``classify``), else
-            ``(answer,)``.
+        labels: All labels over the decision threshold where several may hold, else ``(answer,)``.
         mentions: What the linker found.
         graph_used: False where no mention brought a subgraph in, or the graph's server was
             unavailable.
+        about: What is said about each span that was asked about; ``answer`` is then the first's.
+        choices: The texts that were chosen among.
     """
 
     text: str
@@ -211,14 +309,19 @@ class Prediction:
     labels: tuple[str, ...] = ()
     mentions: tuple[Mention, ...] = ()
     graph_used: bool = True
-    _explain: Callable[[], tuple[Evidence, ...]] | None = field(
-        default=None, repr=False, compare=False
-    )
+    about: tuple[Answer, ...] = ()
+    choices: tuple[str, ...] = ()
 
-    @cached_property
-    def evidence(self) -> tuple[Evidence, ...]:
-        """The triples that mattered, largest change of the score first; computed when asked for."""
-        return () if self._explain is None else self._explain()
+    @property
+    def example(self) -> Example:
+        """The question as it was asked, with the mentions that were found."""
+        about = tuple(one.about for one in self.about if one.about is not None)
+        return Example(self.text, None, self.mentions, self.choices, about)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as mappings, lists, strings and numbers, ready for JSON."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
 
     def __repr__(self) -> str:
         return f"Prediction({self.answer!r}, {self.score:.2f})"
@@ -236,3 +339,16 @@ class Prediction:
         parts.append(escape(self.text[done:]))
         said = ", ".join(map(escape, self.labels)) or escape(self.answer)
         return f"<p>{''.join(parts)}<br><b>{said}</b> ({self.score:.2f})</p>"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def texts_in(given: Any, what: str) -> Any:
+    """Refuse what would be read key by key or letter by letter."""
+    if isinstance(given, (str, bytes, dict)) or not hasattr(given, "__iter__"):
+        raise TypeError(f"Give several {what}; got {type(given).__name__}.")
+    return given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -11,8 +12,9 @@ from torch import nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from kgfm.backbones.load import minilm_folder, tiny
-from kgfm.batch import Batch, Collator, Prepared
+from kgfm.batch import Batch, Collator, Prepared, PreparedRow
 from kgfm.model import KGModel
+from kgfm.tasks import TASKS, Task
 from kgfm.types import Subgraph
 
 FEATURE_WIDTH, NUM_RELATIONS, NUM_ENTITIES = 8, 3, 30
@@ -38,8 +40,32 @@ class RandomVectors:
         return self._entities[rows]
 
 
+def make_task(labels: Sequence[str] = (), **settings: object) -> Task:
+    """The task that such labels are for: to classify, or without any to answer."""
+    name = "classify" if labels else "answer"
+    given = {"labels": labels} if labels else {}
+    return TASKS.build({"name": name, **given, **settings}, width=12, node_width=10)
+
+
 def collator(labels: Sequence[str] = (), **settings: object) -> Collator:
-    return Collator(tokenizer(), RandomVectors(), labels=labels, **settings)
+    return Collator(tokenizer(), RandomVectors(), make_task(labels), **settings)
+
+
+def prepared_row(ids: np.ndarray, cut: Subgraph, aligned: np.ndarray | None = None) -> PreparedRow:
+    """A text of given tokens over a given subgraph; its first seed is its one mention."""
+    seed = cut.nodes[:1].astype(np.int64)
+    none = np.zeros(0, dtype=np.int64)
+    return PreparedRow(
+        ids,
+        np.stack([np.arange(len(ids)), np.arange(len(ids)) + 1], axis=1),
+        cut,
+        np.zeros((2, 0), dtype=np.int64) if aligned is None else aligned,
+        np.full((len(seed), 2), (1, 3), dtype=np.int64),
+        np.zeros(len(seed), dtype=np.int64),
+        np.zeros(len(seed), dtype=np.int64),
+        seed,
+        np.full(len(none) + len(seed), 0.9, dtype=np.float32),
+    )
 
 
 def make_prepared(
@@ -54,18 +80,21 @@ def make_prepared(
         types = random.integers(NUM_RELATIONS, size=edges.shape[1])
         triples = np.unique(np.vstack([edges, types]), axis=1)
         length = 4 + number
-        target: tuple[str, ...] = (labels[number % len(labels)],) if labels else ()
         answers = nodes[count // 2 : count // 2 + 1]
-        made.append(
-            Prepared(
-                random.integers(1000, 2000, size=length),
-                Subgraph(nodes, triples[:2], triples[2], np.minimum(np.arange(count), 2)),
-                np.array([[1, 2], [0, 0]]) if count else np.zeros((2, 0), dtype=np.int64),
-                target or tuple(f"e{row}" for row in answers),
-                answers if not labels else np.zeros(0, dtype=np.int64),
-            )
+        row = prepared_row(
+            random.integers(1000, 2000, size=length),
+            Subgraph(nodes, triples[:2], triples[2], np.minimum(np.arange(count), 2)),
+            np.array([[1, 2], [0, 0]]) if count else None,
         )
+        target = np.array([number % len(labels)]) if labels else answers
+        made.append(Prepared((row,), target, known=True))
     return made
+
+
+def with_row(prepared: Prepared, **changes: object) -> Prepared:
+    """The same example, its one row changed, such as its ``subgraph``."""
+    (row,) = prepared.rows
+    return replace(prepared, rows=(replace(row, **changes),))
 
 
 def make_batch(
@@ -75,7 +104,7 @@ def make_batch(
 
 
 def make_model(
-    head: str = "answer",
+    task: str = "answer",
     *,
     encoder: object = "rgcn",
     fusion: object = "cross-attention",
@@ -89,9 +118,8 @@ def make_model(
             backbone=tiny(family, freeze=freeze),
             encoder={"name": encoder, "width": 16} if isinstance(encoder, str) else encoder,
             fusion=fusion,
-            head=head,
+            task={"name": task, "labels": LABELS} if task == "classify" else task,
             feature_width=FEATURE_WIDTH,
-            num_labels=len(LABELS) if head == "classify" else 0,
         ).eval()
 
 
@@ -105,6 +133,6 @@ def opened(module: nn.Module, seed: int = 0) -> nn.Module:
     return module
 
 
-def labels_of(head: str) -> tuple[str, ...]:
-    """What a batch for this head needs to be given."""
-    return LABELS if head == "classify" else ()
+def labels_of(task: str) -> tuple[str, ...]:
+    """What a batch for this task needs to be given."""
+    return LABELS if task == "classify" else ()

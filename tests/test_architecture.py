@@ -30,7 +30,7 @@ ROWS: list[tuple[int, tuple[str, ...]]] = [
     # tensors begin here
     (5, ("batch",)),
     (6, ("backbones",)),
-    (6, ("encoders", "fusion", "heads")),
+    (6, ("encoders", "fusion", "tasks")),
     (6, ("frozen",)),
     (7, ("model",)),
     (8, ("adapt", "training")),

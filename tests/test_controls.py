@@ -16,6 +16,7 @@ from kgfm.linking import Linker
 from kgfm.recipes import Recipe, load_dataset, read_recipe, text_vectors
 from kgfm.retrieval import HopRetriever
 from kgfm.retrieval.altered import ShuffledEdges, WithoutEdges
+from kgfm.types import Asked
 
 TASKS = pytest.mark.parametrize("task", ["answer", "classify"])
 
@@ -39,11 +40,11 @@ def test_every_row_reads_the_same_texts_with_the_same_mentions(tmp_path: Path, t
     examples = shared.dataset.test[:6]
     for row in ROWS:
         pipeline = row_pipeline(row, recipe, shared)
-        pipeline.labels = pipeline.labels or ("harbour", "mine", "farm")
+        pipeline.learn(shared.dataset.train)
         prepared = pipeline.prepare(examples)
         if row == "with":
-            ids = [item.input_ids.tolist() for item in prepared]
-        assert [item.input_ids.tolist() for item in prepared] == ids
+            ids = [item.rows[0].input_ids.tolist() for item in prepared]
+        assert [item.rows[0].input_ids.tolist() for item in prepared] == ids
         assert pipeline.link(examples) == [example.mentions for example in examples]
 
 
@@ -53,10 +54,10 @@ def test_to_answer_every_row_ranks_the_same_candidates(tmp_path: Path) -> None:
     nodes, edges = {}, {}
     for row in ROWS:
         prepared = row_pipeline(row, recipe, shared).prepare(shared.dataset.test)
-        nodes[row] = [item.subgraph.nodes.tolist() for item in prepared]
-        edges[row] = sum(len(item.subgraph.edge_type) for item in prepared)
+        nodes[row] = [item.rows[0].subgraph.nodes.tolist() for item in prepared]
+        edges[row] = sum(len(item.rows[0].subgraph.edge_type) for item in prepared)
         for item in prepared:
-            assert {*item.answers.tolist()} <= {*item.subgraph.nodes.tolist()}
+            assert {*item.target.tolist()} <= {*item.rows[0].subgraph.nodes.tolist()}
     assert nodes["with"] == nodes["without"] == nodes["shuffled"]
     assert edges["without"] == 0
     assert edges["shuffled"] == edges["with"] > 0
@@ -68,9 +69,11 @@ def test_to_classify_the_row_without_has_no_node_and_the_shuffled_graph_is_whole
     recipe = read_recipe(tiny_recipe(tmp_path, "classify"))
     shared = shared_by(recipe)
     without = row_pipeline("without", recipe, shared)
-    without.labels = ("harbour", "mine", "farm")
+    without.learn(shared.dataset.train)
     assert without.model.encoder is None
-    assert all(not len(item.subgraph.nodes) for item in without.prepare(shared.dataset.test))
+    assert all(
+        not len(item.rows[0].subgraph.nodes) for item in without.prepare(shared.dataset.test)
+    )
     graph, other = shared.dataset.graph, row_pipeline("shuffled", recipe, shared).graph
     assert other.num_triples == graph.num_triples
     assert other.fingerprint != graph.fingerprint
@@ -84,7 +87,7 @@ def test_shuffled_edges_are_the_same_in_every_epoch_and_others_for_another_seed(
 
     graph = question_world(topics=40).graph
     retriever = HopRetriever(graph, hops=2)
-    seeds = [np.array([row]) for row in range(8)]
+    seeds = [Asked.at([row]) for row in range(8)]
     first, again, other = (
         ShuffledEdges(retriever, seed=seed).retrieve(seeds) for seed in (1, 1, 2)
     )

@@ -179,7 +179,6 @@ def test_only_films_with_one_plot_one_head_at_most_one_year_and_a_genre_count(fi
 
 def test_genres_and_tags_named_like_one_leave_the_graph(films, tmp_path):
     dataset = film_genres(films, tmp_path / "cache")
-    assert dataset.multi_label
     assert HAS_GENRE not in list(dataset.graph.relation_keys)
     assert not {"drama", "Drama", "Crime"} & set(dataset.graph.keys)
     assert "dark\ttower" in dataset.graph
@@ -256,9 +255,8 @@ def read(folder, **arguments):
 
 
 def test_own_texts_are_read_with_targets_and_mentions(own):
-    dataset = read(own, multi_label=True)
+    dataset = read(own)
     assert isinstance(dataset, Dataset)
-    assert dataset.multi_label
     assert [example.target for example in dataset.train] == [("Mann",), ("Scott",), (), None]
     assert [example.mentions for example in dataset.train] == [
         None,

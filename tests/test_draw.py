@@ -45,11 +45,13 @@ def whole(graph: KnowledgeGraph, seed: str) -> Subgraph:
     return Subgraph(np.array(rows), np.array(ends), graph.relations.copy(), np.array(hops))
 
 
-def asked(answer: str, evidence: tuple[Evidence, ...]) -> Prediction:
+def asked(answer: str) -> Prediction:
     mention = Mention(13, 17, "Heat", BASE + "heat")
-    return Prediction(
-        "Who directed Heat?", answer, 0.93, mentions=(mention,), _explain=lambda: evidence
-    )
+    return Prediction("Who directed Heat?", answer, 0.93, mentions=(mention,))
+
+
+def triple(head: str, relation: str, tail: str, change: float) -> Evidence:
+    return Evidence("triple", ((BASE + head, BASE + relation, BASE + tail),), change)
 
 
 def words(ax: Any) -> list[str]:
@@ -122,11 +124,11 @@ def test_stronger_evidence_is_thicker_and_counter_evidence_another_colour(
     graph: KnowledgeGraph, pyplot: Any
 ) -> None:
     evidence = (
-        Evidence(BASE + "heat", BASE + "directed_by", BASE + "mann", 0.81),
-        Evidence(BASE + "mann", BASE + "born_in", BASE + "us", 0.2),
-        Evidence(BASE + "heat", BASE + "starred", BASE + "pacino", -0.3),
+        triple("heat", "directed_by", "mann", 0.81),
+        triple("mann", "born_in", "us", 0.2),
+        triple("heat", "starred", "pacino", -0.3),
     )
-    ax = draw_evidence(asked(BASE + "mann", evidence), graph)
+    ax = draw_evidence(asked(BASE + "mann"), evidence, graph)
     assert {"directed by  +0.81", "born in  +0.20", "starred  -0.30"} <= set(words(ax))
     strong, counter, weak = ax.patches  # in the order of their strength
     assert strong.get_linewidth() > counter.get_linewidth() > weak.get_linewidth()
@@ -135,8 +137,8 @@ def test_stronger_evidence_is_thicker_and_counter_evidence_another_colour(
 
 
 def test_evidence_that_does_nothing_is_left_out(graph: KnowledgeGraph, pyplot: Any) -> None:
-    evidence = (Evidence(BASE + "mann", BASE + "born_in", BASE + "us", 1e-6),)
-    ax = draw_evidence(asked(BASE + "mann", evidence), graph)
+    evidence = (triple("mann", "born_in", "us", 1e-6),)
+    ax = draw_evidence(asked(BASE + "mann"), evidence, graph)
     # The mention and the answer are tied together by what the graph says of them.
     assert words(ax) == ["Heat", "Michael Mann", "directed by"]
     assert "no triple alone" in ax.get_title()
@@ -146,7 +148,7 @@ def test_evidence_that_does_nothing_is_left_out(graph: KnowledgeGraph, pyplot: A
 def test_an_answer_outside_the_graph_stands_in_the_title(
     answer: str, graph: KnowledgeGraph, pyplot: Any
 ) -> None:
-    ax = draw_evidence(asked(answer, ()), graph)
+    ax = draw_evidence(asked(answer), (), graph)
     assert words(ax) == ["Heat"]
     assert f"{answer} (0.93)" in ax.get_title()
 

@@ -9,13 +9,20 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from neural import FEATURE_WIDTH, NUM_RELATIONS, collator, make_batch, make_prepared, opened
+from neural import (
+    FEATURE_WIDTH,
+    NUM_RELATIONS,
+    collator,
+    make_batch,
+    make_prepared,
+    opened,
+    with_row,
+)
 
-from kgfm.encoders import ENCODERS, RGCN, GraphEncoder, NodeVectors, RGCNLayer
+from kgfm.encoders import ENCODERS, RGCN, NodeVectors, RGCNLayer
 from kgfm.encoders.rgcn import mean_over_relation
 from kgfm.encoders.vectors import vectors_folder
 from kgfm.graph import EntityRecord, KnowledgeGraph
-from kgfm.registry import resolve
 from kgfm.types import Subgraph
 
 QUERY_WIDTH = 12
@@ -24,7 +31,7 @@ QUERY_WIDTH = 12
 def build(name):
     torch.manual_seed(0)
     widths = {"feature_width": FEATURE_WIDTH, "query_width": QUERY_WIDTH}
-    encoder = resolve("encoder", name, ENCODERS, GraphEncoder, **widths)
+    encoder = ENCODERS.build(name, **widths)
     return opened(encoder).eval()
 
 
@@ -70,8 +77,8 @@ def test_permuting_the_nodes_permutes_the_outputs(encoder):
     (text,) = make_prepared((7,))
     order = np.random.default_rng(1).permutation(7)
     place = np.argsort(order)
-    graph = text.subgraph
-    moved = replace(
+    graph = text.rows[0].subgraph
+    moved = with_row(
         text,
         subgraph=Subgraph(
             graph.nodes[order], place[graph.edge_index], graph.edge_type, graph.hops[order]
@@ -137,8 +144,8 @@ def test_an_untrained_query_weighs_every_edge_one():
 
 
 def with_edges(text, kept):
-    graph = text.subgraph
-    return replace(
+    graph = text.rows[0].subgraph
+    return with_row(
         text,
         subgraph=replace(
             graph, edge_index=graph.edge_index[:, kept], edge_type=graph.edge_type[kept]
@@ -151,7 +158,7 @@ def test_an_edge_of_weight_zero_says_nothing_but_keeps_its_place_in_the_mean():
     nodes = np.arange(4)
     # Edge 0 is the only one of relation 0; edges 1 and 2 are two of relation 1 that end in node 3.
     graph = Subgraph(nodes, np.array([[0, 1, 2], [1, 3, 3]]), np.array([0, 1, 1]), nodes)
-    text = replace(make_prepared((4,))[0], subgraph=graph)
+    text = with_row(make_prepared((4,))[0], subgraph=graph)
     batch = collator().pack([text])
     query = queries(batch)
 
@@ -197,7 +204,7 @@ def test_left_out_edges_are_missed_in_training_alone():
 def test_an_untrained_network_hears_what_stands_as_many_hops_away_as_it_has_layers():
     torch.manual_seed(0)
     rgcn = RGCN(64, layers=3).eval()
-    text = replace(
+    text = with_row(
         make_prepared((4,))[0],
         subgraph=Subgraph(
             np.arange(4), np.array([[1, 2, 3], [0, 1, 2]]), np.zeros(3, np.int64), np.arange(4)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from neural import collator, make_model, make_prepared, opened
+from neural import opened
 
 from kgfm import Pipeline
-from kgfm.explain import explain, propose, scores_without
+from kgfm.batch import Batch, Prepared
+from kgfm.explain import scores_without, triples_of
 from kgfm.graph import KnowledgeGraph
+from kgfm.retrieval import HopRetriever
 from kgfm.synthetic import question_world
-from kgfm.types import Example, Prediction
+from kgfm.tasks import Output
+from kgfm.types import NIL, Asked, Evidence, Example, Path, Prediction, Subgraph
 
 TINY = {"name": "tiny-bert"}
 
@@ -51,6 +57,23 @@ def right(pipeline: Pipeline, examples: Sequence[Example]) -> list[Prediction]:
     return [p for p, e in zip(found, examples, strict=True) if p.answer in (e.target or ())]
 
 
+def as_asked(pipeline: Pipeline, prediction: Prediction) -> Callable[..., list[Prepared]]:
+    """What makes a prediction's question ready without some triples."""
+    return partial(pipeline.questions.variants, prediction.example)
+
+
+def option_of(pipeline: Pipeline, prediction: Prediction) -> int:
+    return pipeline.task.option(prediction.answer, prediction.example, pipeline.graph)
+
+
+def rows_of(pipeline: Pipeline, evidence: Evidence) -> np.ndarray:
+    """The triples of an evidence as rows of the graph."""
+    graph = pipeline.graph
+    return np.array(
+        [(graph.row(h), graph.relation_row(r), graph.row(t)) for h, r, t in evidence.triples]
+    )
+
+
 @pytest.mark.slow
 def test_removing_the_named_evidence_hurts_more_than_removing_random_triples(
     trained: tuple[Pipeline, Sequence[Example]],
@@ -61,28 +84,23 @@ def test_removing_the_named_evidence_hurts_more_than_removing_random_triples(
     named, by_chance = [], []
     random = np.random.default_rng(0)
     for prediction in answered[:24]:
-        (prepared,) = pipeline.prepare([Example(prediction.text, None, prediction.mentions)])
-        edges = prepared.subgraph
-        if len(edges.edge_type) < 2:
+        ask = as_asked(pipeline, prediction)
+        (whole,) = ask([np.empty((0, 3), np.int64)])
+        triples = triples_of(whole.rows[0].subgraph)
+        if len(triples) < 2:
             continue
-        top = prediction.evidence[0]
-        keys = pipeline.graph.keys
-        heads, tails = edges.nodes[edges.edge_index].tolist()
-        which = next(
-            row
-            for row, (head, kind, tail) in enumerate(
-                zip(heads, edges.edge_type.tolist(), tails, strict=True)
-            )
-            if (keys[head], pipeline.graph.relation_keys[kind], keys[tail])
-            == (top.head, top.relation, top.tail)
+        top = rows_of(pipeline, pipeline.explain(prediction)[0])
+        others = triples[(triples != top).any(1)]
+        chance = others[random.integers(len(others))][None]
+        score, without, other = scores_without(
+            pipeline.model,
+            pipeline.collator,
+            ask,
+            [top, chance],
+            option_of(pipeline, prediction),
         )
-        other = int(random.choice([row for row in range(len(heads)) if row != which]))
-        node = int(np.flatnonzero(edges.nodes == pipeline.graph.row(prediction.answer))[0])
-        whole, without, chance = scores_without(
-            pipeline.model, pipeline.collator, prepared, node, [[which], [other]]
-        )
-        named.append(whole - without)
-        by_chance.append(whole - chance)
+        named.append(score - without)
+        by_chance.append(score - other)
     assert np.mean(named) > np.mean(by_chance) + 0.2
 
 
@@ -91,89 +109,186 @@ def test_evidence_comes_largest_first_and_is_what_the_score_falls_by(
     trained: tuple[Pipeline, Sequence[Example]],
 ) -> None:
     pipeline, examples = trained
-    keys = pipeline.graph.keys
+    graph = pipeline.graph
     for prediction in right(pipeline, examples)[:8]:
-        changes = [item.change for item in prediction.evidence]
+        evidence = pipeline.explain(prediction)
+        changes = [item.change for item in evidence]
         assert changes == sorted(changes, reverse=True)
         # The model may point at what the other relation leads to, and answer by elimination.
         assert changes[0] > 0.2
-        (whole,) = pipeline.prepare([Example(prediction.text, None, prediction.mentions)])
-        edges = whole.subgraph
-        heads, tails = (edges.nodes[row].tolist() for row in edges.edge_index)
-        for item in prediction.evidence:
+        for item in evidence:
+            (left_out,) = item.triples
             kept = [
-                (keys[head], pipeline.graph.relation_keys[kind], keys[tail])
-                != (item.head, item.relation, item.tail)
-                for head, kind, tail in zip(heads, edges.edge_type.tolist(), tails, strict=True)
+                (graph.keys[h], graph.relation_keys[r], graph.keys[t])
+                for h, r, t in zip(
+                    graph.heads.tolist(),
+                    graph.relations.tolist(),
+                    graph.tails.tolist(),
+                    strict=True,
+                )
             ]
-            poorer = replace(
-                edges, edge_index=edges.edge_index[:, kept], edge_type=edges.edge_type[kept]
+            kept.remove(left_out)
+            records = [{"key": key, "label": graph.label(key)} for key in graph.keys]
+            poorer = KnowledgeGraph.from_records(records, kept)
+            again = Pipeline(
+                poorer,
+                **{
+                    **pipeline.parts,
+                    "backbone": pipeline.model.backbone,
+                    "encoder": pipeline.model.encoder,
+                    "fusion": None,
+                    "task": pipeline.task,
+                },
+                max_tokens=24,
             )
-            batch = pipeline.collator.pack([replace(whole, subgraph=poorer)])
-            _, scores = pipeline.model.predict(batch)
-            row = [keys[entity] for entity in batch.node_entity.tolist()].index(prediction.answer)
-            assert float(scores[row]) == pytest.approx(prediction.score - item.change, abs=1e-5)
+            again.__dict__["model"] = pipeline.model
+            found = dict(again(prediction.example).scores)
+            expected = prediction.score - item.change
+            assert found.get(prediction.answer, 0.0) == pytest.approx(expected, abs=1e-5)
+
+
+def answering(**more: Any) -> Pipeline:
+    graph = question_world(topics=8).graph
+    encoder = {"name": "rgcn", "width": 16}
+    made = Pipeline(graph, **{"backbone": TINY, "text_encoder": TINY, "encoder": encoder, **more})
+    opened(made.model)
+    return made
+
+
+def question(pipeline: Pipeline, row: int = 0) -> str:
+    return f"Who is the rival of {pipeline.graph.label(pipeline.graph.keys[row])}?"
 
 
 def test_a_triple_is_left_out_with_its_inverse_in_one_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    model, pack = opened(make_model()), collator()
-    (prepared,) = make_prepared([6])
+    pipeline = answering()
+    prediction = pipeline(question(pipeline))
+    ask = as_asked(pipeline, prediction)
+    (whole,) = ask([np.empty((0, 3), np.int64)])
+    triples = triples_of(whole.rows[0].subgraph)
     batches = []
-    forward = model.forward
+    forward = pipeline.model.forward
 
-    def seen(batch):
+    def seen(batch: Batch) -> Output:
         batches.append(batch)
         return forward(batch)
 
-    monkeypatch.setattr(model, "forward", seen)
-    edges = len(prepared.subgraph.edge_type)
-    scores_without(model, pack, prepared, 1, [[0], [1], [2, 3]])
+    monkeypatch.setattr(pipeline.model, "forward", seen)
+    removed = [triples[:1], triples[1:2]]
+    scores_without(pipeline.model, pipeline.collator, ask, removed, option_of(pipeline, prediction))
     (batch,) = batches
-    per_text = np.bincount(batch.node_text[batch.edge_index[1]].numpy(), minlength=4)
-    assert per_text.tolist() == [2 * edges, 2 * edges - 2, 2 * edges - 2, 2 * edges - 4]
+    there, back = batch.edge_index.chunk(2, dim=1)
+    assert torch.equal(back, there.flip(0))
+    for text, left_out in enumerate([triples[:0], *removed]):
+        edges = batch.node_text[there[0]] == text
+        heads, tails = batch.node_entity[there[:, edges]].tolist()
+        relations = batch.edge_type[: there.shape[1]][edges].tolist()
+        shown = set(zip(heads, relations, tails, strict=True))
+        assert shown.isdisjoint(map(tuple, left_out.tolist()))
+        assert shown
 
 
 def test_no_more_triples_are_tried_than_the_limit() -> None:
-    model, pack = opened(make_model()), collator()
-    (prepared,) = make_prepared([12], edges_per_node=6)
-    assert len(prepared.subgraph.edge_type) > 32
-    assert len(propose(model, pack.pack([prepared]), 1, 32)) == 32
-    assert len({*propose(model, pack.pack([prepared]), 1, 5)}) == 5
+    pipeline = answering()
+    text = question(pipeline)
+    assert len(pipeline.explain(text)) > 1
+    assert len(pipeline.explain(text, limit=1)) == 1
 
 
-def test_the_proposal_is_gradient_times_value() -> None:
-    model, pack = opened(make_model()), collator()
-    (prepared,) = make_prepared([8])
-    chosen = propose(model, pack.pack([prepared]), 2, 3)
-    whole, *without = scores_without(
-        model, pack, prepared, 2, [[edge] for edge in range(len(prepared.subgraph.edge_type))]
+def test_any_answer_can_be_asked_for_and_an_impossible_one_is_refused() -> None:
+    pipeline = answering()
+    prediction = pipeline(question(pipeline))
+    second = next(key for key, _ in prediction.scores[1:] if key != NIL)
+    assert pipeline.explain(prediction, second)
+    assert pipeline.explain(prediction, NIL)
+    assert pipeline.explain(prediction, second) != pipeline.explain(prediction, prediction.answer)
+    with pytest.raises(ValueError, match="No entity 'nobody'"):
+        pipeline.explain(prediction, "nobody")
+
+
+class Opinion(HopRetriever):
+    """A retriever with a prior and a path that rest on the triples it cuts."""
+
+    def retrieve(self, asked: Sequence[Asked]) -> list[Subgraph]:
+        return [self._with_opinion(cut) for cut in super().retrieve(asked)]
+
+    def _with_opinion(self, cut: Subgraph) -> Subgraph:
+        degree = np.bincount(cut.edge_index.reshape(-1), minlength=len(cut.nodes))
+        heads, tails = cut.edge_index
+        pairs = [
+            Path((int(heads[a]), int(tails[a]), int(tails[b])), (a, b))
+            for a in range(len(tails))
+            for b in range(len(tails))
+            if tails[a] == heads[b] and a != b
+        ]
+        return replace(cut, prior=degree.astype(np.float32), paths=tuple(pairs))
+
+
+def test_the_text_is_asked_anew_so_that_prior_and_paths_change_too() -> None:
+    records = [{"key": key, "label": key.title()} for key in ("peru", "lima", "rimac")]
+    triples = [("peru", "capital", "lima"), ("lima", "river", "rimac"), ("rimac", "in", "peru")]
+    graph = KnowledgeGraph.from_records(records, triples)
+    made = Pipeline(
+        graph,
+        retriever=Opinion(graph),
+        backbone=TINY,
+        text_encoder=TINY,
+        encoder={"name": "text", "width": 16},
+        fusion=None,
     )
-    falls = np.abs(whole - np.array(without))
-    assert falls[chosen].mean() > falls.mean()
+    prediction = made("What is the capital of Peru?")
+    # The encoder sees no edge: all that a triple changes is the retriever's opinion.
+    ask = as_asked(made, prediction)
+    (first,) = ask([np.empty((0, 3), np.int64)])
+    removed = triples_of(first.rows[0].subgraph)[:1]
+    (poorer,) = ask([removed])
+    assert first.rows[0].subgraph.prior.tolist() != poorer.rows[0].subgraph.prior.tolist()
+    evidence = made.explain(prediction)
+    assert {one.kind for one in evidence} == {"path"}
+    assert any(abs(one.change) > 1e-3 for one in evidence)
+    (one,) = {len(found.triples) for found in evidence}
+    assert one == 2
 
 
-@pytest.mark.parametrize("count", [0, 1])
-def test_a_text_without_triples_has_no_evidence(count: int) -> None:
-    (prepared,) = make_prepared([count])
-    graph = KnowledgeGraph.from_records([], [("a", "r", "b")])
-    assert explain(make_model(), collator(), prepared, None, graph) == ()
+class Deaf(HopRetriever):
+    """A retriever that does not know that triples may be hidden."""
+
+    def retrieve(self, asked: Sequence[Asked]) -> list[Subgraph]:
+        return super().retrieve([replace(one, without=one.without[:0]) for one in asked])
 
 
-@pytest.mark.parametrize("encoder", ["text"])
-def test_an_encoder_that_looks_at_no_edge_has_no_evidence(encoder: str) -> None:
-    (prepared,) = make_prepared([6])
-    graph = KnowledgeGraph.from_records([], [("a", "r", "b")])
-    assert explain(make_model(encoder=encoder), collator(), prepared, 1, graph) == ()
+def test_a_retriever_that_ignores_what_is_hidden_is_corrected() -> None:
+    graph = question_world(topics=8).graph
+    hops, deaf = answering(), answering(retriever=Deaf(graph))
+    deaf.model.load_state_dict(hops.model.state_dict())
+    text = question(hops)
+    first, second = hops.explain(text), deaf.explain(text)
+    assert {one.items for one in first} == {one.items for one in second}
+    assert any(abs(one.change) > 1e-6 for one in second)
 
 
-def test_evidence_is_computed_only_when_asked_for_and_once() -> None:
-    asked = []
-    found = Prediction("t", "a", 1.0, _explain=lambda: asked.append(1) or ())
-    assert not asked
-    assert found.evidence == found.evidence == ()
-    assert asked == [1]
+def test_a_text_without_triples_has_no_evidence() -> None:
+    assert answering().explain("Nobody is named here.") == ()
+    assert answering(retriever={"name": "hops", "hops": 0}).explain("Nobody.") == ()
+
+
+def test_an_encoder_that_looks_at_no_edge_has_no_evidence() -> None:
+    pipeline = answering(encoder={"name": "text", "width": 16})
+    assert pipeline.explain(question(pipeline)) == ()
+
+
+def test_a_prediction_is_plain_values_and_is_explained_after_its_travels() -> None:
+    pipeline = answering()
+    prediction = pipeline(question(pipeline))
+    sent = pickle.dumps(prediction)
+    assert len(sent) < 10_000
+    back = pickle.loads(sent)
+    assert back == prediction
+    assert pipeline.explain(back) == pipeline.explain(prediction)
+    record = prediction.to_dict()
+    assert json.loads(json.dumps(record)) == record
+    assert record["mentions"][0]["entity"] == prediction.mentions[0].entity
 
 
 @pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
@@ -183,6 +298,6 @@ def test_evidence_can_be_asked_for_where_gradients_are_off(off: Callable[[], Any
     opened(made.model)
     prediction = made(f"Who is the rival of {graph.label(graph.keys[0])}?")
     with off():
-        evidence = prediction.evidence
+        evidence = made.explain(prediction)
     assert evidence
     assert all(parameter.grad is None for parameter in made.model.parameters())

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from neural import collator, make_batch, make_model, make_prepared, opened, tokenizer
+from neural import collator, make_batch, make_model, make_prepared, opened, tokenizer, with_row
 
 from kgfm import frozen
 from kgfm.backbones import Backbone
@@ -51,7 +50,7 @@ def test_the_cache_changes_neither_outputs_nor_gradients(tmp_path, family):
     model = opened(make_model(family=family, freeze=2)).train()
     prepared = make_prepared((4, 0, 6))
     states = FrozenStates(model.backbone, tmp_path)
-    states.fill([item.input_ids for item in prepared])
+    states.fill([item.rows[0].input_ids for item in prepared])
     results = []
     for cache in (None, states):
         batch = collator(states=cache).pack(prepared)
@@ -78,7 +77,7 @@ def test_half_precision_halves_the_disk_and_stays_near(tmp_path):
 def test_a_text_that_is_not_there_lets_the_batch_be_computed_as_ever(tmp_path):
     prepared = make_prepared((3, 2))
     states = FrozenStates(tiny(freeze=1), tmp_path)
-    states.fill([prepared[0].input_ids])
+    states.fill([prepared[0].rows[0].input_ids])
     assert collator(states=states).pack(prepared[:1]).lower_states is not None
     assert collator(states=states).pack(prepared).lower_states is None
 
@@ -296,11 +295,11 @@ def test_a_folder_that_another_process_empties_meanwhile_is_no_error(tmp_path, m
 def test_a_batch_on_the_way_to_the_model_carries_the_states(tmp_path):
     states = filled(tmp_path, tiny(freeze=1))
     prepared = [
-        replace(item, input_ids=ids)
+        with_row(item, input_ids=ids, offsets=np.zeros((len(ids), 2), np.int64))
         for item, ids in zip(make_prepared((2, 0)), texts(), strict=False)
     ]
     batch = collator(states=states).pack(prepared)
     for row, item in enumerate(prepared):
-        length = len(item.input_ids)
-        assert np.array_equal(batch.lower_states[row, :length], states.get(item.input_ids))
+        length = item.num_tokens
+        assert np.array_equal(batch.lower_states[row, :length], states.get(item.rows[0].input_ids))
         assert not batch.lower_states[row, length:].any()

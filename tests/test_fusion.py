@@ -8,8 +8,7 @@ import pytest
 import torch
 from neural import collator, make_batch, make_model, make_prepared, opened
 
-from kgfm.fusion import FUSIONS, Fusion, dense_nodes
-from kgfm.registry import resolve
+from kgfm.fusion import FUSIONS, dense_nodes
 
 WIDTH, NODE_WIDTH = 12, 10
 
@@ -18,9 +17,7 @@ WIDTH, NODE_WIDTH = 12, 10
 def fusion(request):
     """Each operator, untrained."""
     torch.manual_seed(0)
-    return resolve(
-        "fusion", request.param, FUSIONS, Fusion, width=WIDTH, node_width=NODE_WIDTH
-    ).eval()
+    return FUSIONS.build(request.param, width=WIDTH, node_width=NODE_WIDTH).eval()
 
 
 @pytest.fixture
@@ -86,7 +83,7 @@ def test_one_by_one_equals_all_together(fusion):
     nodes = torch.randn(batch.num_nodes, NODE_WIDTH)
     together, _ = opened(fusion)(tokens, nodes, batch)
     for row, text in enumerate(texts):
-        length = len(text.input_ids)
+        length = text.num_tokens
         mine = nodes[batch.node_text == row]
         alone, _ = fusion(tokens[row : row + 1, :length], mine, collator().pack([text]))
         torch.testing.assert_close(together[row, :length], alone[0])

@@ -111,8 +111,9 @@ def test_evidence_names_the_triples_of_the_server(live: Pipeline) -> None:
             triples.heads.tolist(), triples.relations.tolist(), triples.tails.tolist(), strict=True
         )
     }
-    assert prediction.evidence
-    assert {(e.head, e.relation, e.tail) for e in prediction.evidence} <= known
+    evidence = live.explain(prediction)
+    assert evidence
+    assert {triple for one in evidence for triple in one.triples} <= known
 
 
 def test_a_linker_by_name_is_refused_over_a_live_graph(server: SnapshotServer) -> None:

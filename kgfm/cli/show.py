@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking.evaluate import Evaluation
 from kgfm.linking.findings import Finding
 from kgfm.recipes import aligned
-from kgfm.types import NIL, Evidence, Prediction
+from kgfm.types import Evidence, Prediction
+
+if TYPE_CHECKING:
+    from kgfm.pipeline import Pipeline
 
 MOST_LINES = 20
 
@@ -128,19 +131,12 @@ def evaluation(found: Evaluation) -> str:
     return "\n\n".join([head, *map(aligned, (rows, recall, single, causes))])
 
 
-def name_of(graph: KnowledgeGraph, key: str, task: str = "answer") -> str:
-    """Return an answer for people: the entity's label, or the label itself."""
-    if key == NIL:
-        return "(nothing in the graph answers this)"
-    return graph.label(key) if task == "answer" else key
-
-
-def prediction(found: Prediction, graph: KnowledgeGraph, task: str) -> str:
+def prediction(found: Prediction, pipeline: Pipeline) -> str:
     """Return one line: the answer, or all labels over the threshold, and the score."""
-    if task == "answer":
-        named = name_of(graph, found.answer, task)
-    else:
-        named = ", ".join(found.labels) or f"(none; nearest {found.answer})"
+    labels = [pipeline.task.shown(label, pipeline.graph) for label in found.labels]
+    named = (
+        ", ".join(labels) or f"(none; nearest {pipeline.task.shown(found.answer, pipeline.graph)})"
+    )
     return f"{named}  {found.score:.3f}"
 
 
@@ -154,13 +150,20 @@ def mentions(found: Prediction, graph: KnowledgeGraph) -> str:
     return ", ".join(named) or "no entity of the graph is named"
 
 
-def evidence(found: Prediction, graph: KnowledgeGraph, limit: int = 5) -> Iterator[str]:
-    """Yield the triples that mattered, a line each, by label."""
-    for item in found.evidence[:limit]:
-        yield f"{item.change:+.3f}  {triple(item, graph)}"
+def evidence(found: Sequence[Evidence], graph: KnowledgeGraph, limit: int = 5) -> Iterator[str]:
+    """Yield what mattered, a line each, by label."""
+    for item in found[:limit]:
+        yield f"{item.change:+.3f}  {item_of(item, graph)}"
 
 
-def triple(item: Evidence, graph: KnowledgeGraph) -> str:
-    """Return a triple by its labels."""
-    relation = graph.relation_text(graph.relation_row(item.relation))
-    return f"{graph.label(item.head)} —{relation}→ {graph.label(item.tail)}"
+def item_of(item: Evidence, graph: KnowledgeGraph) -> str:
+    """Return a triple, the triples of a path, a node or words by label."""
+    triples = [
+        f"{graph.label(head)} —{graph.relation_text(graph.relation_row(relation))}→ "
+        f"{graph.label(tail)}"
+        for head, relation, tail in item.triples
+    ]
+    if triples:
+        return ", ".join(triples)
+    words = [word for items in item.items for word in items]
+    return ", ".join(graph.label(word) if item.kind == "node" else repr(word) for word in words)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kgfm.datasets.jsonl import open_graph, read_examples
 from kgfm.graph import KnowledgeGraph
 from kgfm.graph.describe import describe
-from kgfm.types import Prediction
+from kgfm.types import Evidence, Prediction
 
 if TYPE_CHECKING:
     from kgfm.linking.findings import Finding
@@ -56,11 +56,10 @@ def predict(pipeline: Pipeline, texts: Sequence[str]) -> list[Prediction]:
     return pipeline(list(texts))
 
 
-def explain(pipeline: Pipeline, text: str) -> Prediction:
-    """Ask a pipeline and measure the evidence, which the prediction then holds."""
+def explain(pipeline: Pipeline, text: str) -> tuple[Prediction, tuple[Evidence, ...]]:
+    """Ask a pipeline, and measure what its answer rests on."""
     prediction = pipeline(text)
-    _ = prediction.evidence
-    return prediction
+    return prediction, pipeline.explain(prediction)
 
 
 def texts_of(given: Sequence[str], file: str | None) -> list[str]:
@@ -77,17 +76,9 @@ def texts_of(given: Sequence[str], file: str | None) -> list[str]:
     return [line for line in lines if line.strip()]
 
 
-def as_record(prediction: Prediction, evidence: bool = False) -> dict[str, Any]:
-    """Return a prediction as JSON."""
-    record: dict[str, Any] = {
-        "text": prediction.text,
-        "answer": prediction.answer,
-        "score": prediction.score,
-        "scores": [list(pair) for pair in prediction.scores],
-        "labels": list(prediction.labels),
-        "mentions": [asdict(mention) for mention in prediction.mentions],
-        "graph_used": prediction.graph_used,
-    }
-    return record | (
-        {"evidence": [asdict(found) for found in prediction.evidence]} if evidence else {}
-    )
+def as_record(prediction: Prediction, evidence: Sequence[Evidence] | None = None) -> dict[str, Any]:
+    """Return a prediction as JSON, with its evidence if that was asked for."""
+    record = prediction.to_dict()
+    if evidence is not None:
+        record["evidence"] = [asdict(found) for found in evidence]
+    return record

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from kgfm.datasets.base import Dataset, split
+from kgfm.datasets.base import DATASETS, Dataset, Source, reads, split
 from kgfm.datasets.films import film_genres
 from kgfm.datasets.jsonl import jsonl
 from kgfm.datasets.metaqa import metaqa
 from kgfm.datasets.world import world
 
-DATASETS: dict[str, Callable[..., Dataset]] = {
-    "film-genres": film_genres,
-    "jsonl": jsonl,
-    "metaqa": metaqa,
-    "world": world,
-}
-"""Functions of (data: Path | None, cache: Path, **arguments) that return a :class:`Dataset`."""
+DATASETS.update({"film-genres": film_genres, "jsonl": jsonl, "metaqa": metaqa, "world": world})
 
-__all__ = ["DATASETS", "Dataset", "film_genres", "jsonl", "metaqa", "split", "world"]
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "Source",
+    "film_genres",
+    "jsonl",
+    "metaqa",
+    "reads",
+    "split",
+    "world",
+]

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial, update_wrapper
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from kgfm import __version__
 from kgfm.graph import KnowledgeGraph
+from kgfm.registry import Registry
 from kgfm.storage import MANIFEST, DamagedFileError
 from kgfm.types import Example
 
@@ -25,25 +27,66 @@ class Dataset:
     """A graph and texts about it.
 
     Args:
-        graph: The graph that the texts are linked to.
+        graph: The graph that the texts are linked to; ``None`` where there is none.
         train: What a model learns from.
         validation: What stops the training and chooses thresholds.
         test: What the figures are taken on; may be empty.
-        multi_label: Whether a text has any number of labels rather than one.
     """
 
-    graph: KnowledgeGraph
+    graph: KnowledgeGraph | None
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
     test: tuple[Example, ...] = ()
-    multi_label: bool = False
+
+    def needed_graph(self) -> KnowledgeGraph:
+        """Return the graph.
+
+        Raises:
+            ValueError: There is none.
+        """
+        if self.graph is None:
+            raise ValueError("This data set has no graph; give its graph in the recipe's dataset.")
+        return self.graph
 
     def __repr__(self) -> str:
-        kind = ", multi-label" if self.multi_label else ""
         return (
             f"Dataset({len(self.train):,} train, {len(self.validation):,} validation, "
-            f"{len(self.test):,} test{kind}, {self.graph!r})"
+            f"{len(self.test):,} test, {self.graph!r})"
         )
+
+
+class Source:
+    """A function that reads a data set, with what it says of itself.
+
+    Args:
+        read: A function of (data: Path | None, cache: Path, **arguments).
+        folder: The name of its folder among public data sets, if it reads one.
+        task: What is asked of its texts: a task's name, or a mapping with it.
+    """
+
+    def __init__(
+        self,
+        read: Callable[..., Dataset],
+        folder: str | None = None,
+        task: str | Mapping[str, Any] = "answer",
+    ) -> None:
+        self.read, self.folder, self.task = read, folder, task
+        update_wrapper(self, read)
+
+    def __call__(self, data: str | Path | None, cache: str | Path, **arguments: Any) -> Dataset:
+        """Read it."""
+        return self.read(data, cache, **arguments)
+
+
+def reads(
+    folder: str | None = None, task: str | Mapping[str, Any] = "answer"
+) -> Callable[[Callable[..., Dataset]], Source]:
+    """Let a function say which folder it reads and what is asked; see :class:`Source`."""
+    return partial(Source, folder=folder, task=task)
+
+
+DATASETS: Registry[Dataset] = Registry("dataset", Dataset)
+"""Functions of (data: Path | None, cache: Path, **arguments), most of them a :class:`Source`."""
 
 
 def compiled(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kgfm.datasets.base import Dataset, compiled, needed_file, needed_folder, split
+from kgfm.datasets.base import Dataset, compiled, needed_file, needed_folder, reads, split
 from kgfm.datasets.metaqa import graph_hashes, read_graph
 from kgfm.graph import EntityRecord, KnowledgeGraph
 from kgfm.storage import sha256
@@ -55,6 +55,7 @@ class Film:
         return Example(f"{self.title}. {self.plot}", self.genres, (mention,))
 
 
+@reads(folder="metaqa", task={"name": "classify", "multi_label": True})
 def film_genres(
     data: str | Path | None,
     cache: str | Path,
@@ -99,7 +100,7 @@ def film_genres(
     name = f"film-genres-{genre_edges}{'-plots' if plots else ''}"
     graph = compiled(cache, name, source, build)
     train, validation, test = (tuple(film.example() for film in part) for part in parts)
-    return Dataset(graph, train, validation, test, multi_label=True)
+    return Dataset(graph, train, validation, test)
 
 
 def _plots_path(folder: Path) -> Path:

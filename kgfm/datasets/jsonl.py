@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kgfm.datasets.base import Dataset, as_file_name, compiled, needed_file
+from kgfm.datasets.base import Dataset, as_file_name, compiled, needed_file, reads
 from kgfm.graph import KnowledgeGraph
 from kgfm.registry import nearest
 from kgfm.storage import MANIFEST, sha256
@@ -27,35 +27,35 @@ from kgfm.types import Example, Mention
 _FIELDS = ("text", "target", "mentions")
 
 
+@reads()
 def jsonl(
     data: str | Path | None,
     cache: str | Path,
     *,
-    graph: str,
+    graph: str | None = None,
     train: str,
     validation: str,
     test: str | None = None,
-    multi_label: bool = False,
 ) -> Dataset:
     """Read texts from JSON lines, and a graph from a snapshot or a file.
 
     Args:
         data: The folder that the other paths start from; the current one if ``None``.
         cache: Keeps the compiled graph.
-        graph: A snapshot's folder, or a file of RDF or of triples (``.ttl``, ``.tsv``, ...).
+        graph: A snapshot's folder, or a file of RDF or of triples (``.ttl``, ``.tsv``, ...); left
+            out, there is none, and the recipe has no encoder.
         train: File of the training texts.
         validation: File of the validation texts.
         test: File of the test texts.
-        multi_label: Whether a text has any number of labels rather than one.
 
     Raises:
         ValueError: A line is not as above; the message names the file and the line.
     """
     folder = Path(data) if data is not None else Path()
-    opened = open_graph(folder / graph, cache)
+    opened = None if graph is None else open_graph(folder / graph, cache)
     parts = [read_examples(folder / part, opened) if part else () for part in (train, validation)]
     held_out = read_examples(folder / test, opened) if test else ()
-    return Dataset(opened, parts[0], parts[1], held_out, multi_label=multi_label)
+    return Dataset(opened, parts[0], parts[1], held_out)
 
 
 def open_graph(path: str | Path, cache: str | Path) -> KnowledgeGraph:

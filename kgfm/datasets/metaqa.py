@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from kgfm.datasets.base import Dataset, compiled, needed_file, needed_folder, split
+from kgfm.datasets.base import Dataset, compiled, needed_file, needed_folder, reads, split
 from kgfm.graph import EntityRecord, KnowledgeGraph
 from kgfm.storage import sha256
 from kgfm.types import Example, Mention
@@ -30,6 +30,7 @@ _MOST_COMMAS = 8
 _GRAPH_FILES = ("entities.dict", "relations.dict", "train.txt")
 
 
+@reads(folder="metaqa", task="answer")
 def metaqa(
     data: str | Path | None,
     cache: str | Path,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kgfm.datasets.base import Dataset, compiled, needed_file, split
+from kgfm.datasets.base import Dataset, compiled, needed_file, reads, split
 from kgfm.datasets.wordings import KINDS, Kind
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking.fold import tokens
@@ -58,6 +58,7 @@ class Question:
     wording: str
 
 
+@reads(task="answer")
 def world(
     data: str | Path | None,
     cache: str | Path,

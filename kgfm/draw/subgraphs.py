@@ -87,15 +87,22 @@ def draw_subgraph(
     return ax
 
 
-def draw_evidence(prediction: Prediction, graph: KnowledgeGraph, *, ax: Axes | None = None) -> Axes:
-    """Draw the triples that mattered most for a prediction.
+def draw_evidence(
+    prediction: Prediction,
+    evidence: Sequence[Evidence],
+    graph: KnowledgeGraph,
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the triples and paths that mattered most for a prediction.
 
     The thicker a line, the further the score falls without its triple; a blue line is a triple
     without which the score would rise; a grey one does next to nothing by itself. What the text
     names is blue, the answer orange.
 
     Args:
-        prediction: What the pipeline said; its evidence is computed if it was not before.
+        prediction: What the pipeline said.
+        evidence: What :meth:`kgfm.Pipeline.explain` measured.
         graph: Names the entities and relations.
         ax: Where to draw; by default a figure of the right size.
 
@@ -103,20 +110,21 @@ def draw_evidence(prediction: Prediction, graph: KnowledgeGraph, *, ax: Axes | N
         ModuleNotFoundError: matplotlib is not installed.
     """
     matplotlib_or_advice()
-    found = _strongest(prediction.evidence)
+    found = _strongest(evidence)
     named = [m.entity for m in prediction.mentions if m.entity is not None and m.entity in graph]
-    ends = [key for item in found for key in (item.head, item.tail)]
+    shown = [(triple, item.change) for item in found for triple in item.triples]
+    ends = [key for (head, _, tail), _ in shown for key in (head, tail)]
     answer = [prediction.answer] if prediction.answer in graph else []
     place = {key: number for number, key in enumerate(dict.fromkeys([*named, *ends, *answer]))}
     edges = [
         _Edge(
-            place[item.head],
-            place[item.tail],
-            f"{graph.relation_text(graph.relation_row(item.relation))}  {item.change:+.2f}",
-            _FALLS if item.change > 0 else _RISES,
-            1.0 + 4.0 * min(1.0, abs(item.change) / max(abs(found[0].change), 0.1)),
+            place[head],
+            place[tail],
+            f"{graph.relation_text(graph.relation_row(relation))}  {change:+.2f}",
+            _FALLS if change > 0 else _RISES,
+            1.0 + 4.0 * min(1.0, abs(change) / max(abs(found[0].change), 0.1)),
         )
-        for item in found
+        for (head, relation, tail), change in shown
     ]
     edges += _other_edges(graph, place, edges)
     styles = [

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from kgfm.batch import Batch
+from kgfm.registry import Registry
 
 
 class GraphEncoder(nn.Module, ABC):
@@ -27,4 +28,4 @@ class GraphEncoder(nn.Module, ABC):
         """
 
 
-ENCODERS: dict[str, type[GraphEncoder]] = {}
+ENCODERS: Registry[GraphEncoder] = Registry("encoder", GraphEncoder)

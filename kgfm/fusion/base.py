@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from kgfm.batch import Batch
+from kgfm.registry import Registry
 
 
 class Fusion(nn.Module, ABC):
@@ -28,7 +29,7 @@ class Fusion(nn.Module, ABC):
         """Return tokens and nodes to go on with."""
 
 
-FUSIONS: dict[str, type[Fusion]] = {}
+FUSIONS: Registry[Fusion] = Registry("fusion", Fusion)
 
 
 def dense_nodes(

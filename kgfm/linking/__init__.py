@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from kgfm.linking.base import BaseLinker
 from kgfm.linking.names import Linker
+from kgfm.registry import Registry
 
-LINKERS: dict[str, Callable[..., BaseLinker]] = {"names": Linker}
+LINKERS: Registry[BaseLinker] = Registry("linker", BaseLinker)
+LINKERS.update({"names": Linker})
 
 __all__ = ["LINKERS", "BaseLinker", "Linker"]

@@ -24,7 +24,6 @@ from spacy.vocab import Vocab
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking.base import BaseLinker
 from kgfm.linking.choose import best_apart
-from kgfm.registry import resolve
 from kgfm.storage import DamagedFileError, replace_file
 from kgfm.types import NIL, Mention
 
@@ -110,7 +109,7 @@ class SpacyLinker(Pipe):
             from kgfm.backbones import TextEncoder
 
             surroundings["encode"] = TextEncoder()
-        return resolve("linker", self._linker, LINKERS, BaseLinker, **surroundings)  # type: ignore[type-abstract]
+        return LINKERS.build(self._linker, **surroundings)
 
     def __call__(self, doc: Doc) -> Doc:
         """Link one document, in place."""
@@ -261,8 +260,7 @@ def _name_of(linker: Mapping[str, Any] | BaseLinker) -> str:
     from kgfm.linking import LINKERS
 
     if isinstance(linker, BaseLinker):
-        kinds = {kind: name for name, kind in LINKERS.items()}
-        return kinds.get(type(linker), type(linker).__name__)
+        return LINKERS.name_of(linker) or type(linker).__name__
     return str(linker["name"])
 
 

@@ -10,7 +10,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
 import torch
 
 from kgfm.backbones import TextEncoder
@@ -18,22 +17,23 @@ from kgfm.batch import Collator, Prepared
 from kgfm.encoders import LiveVectors, NodeVectors
 from kgfm.explain import explain
 from kgfm.frozen import FrozenStates
-from kgfm.graph import KnowledgeGraph
-from kgfm.heads import HEADS
 from kgfm.linking import LINKERS, BaseLinker
 from kgfm.model import KGModel
 from kgfm.pipeline.live import check_linker, live_retriever, retrieve_or_nothing
-from kgfm.pipeline.predictions import answer_predictions, label_predictions
-from kgfm.registry import check_arguments, lookup, resolve
-from kgfm.retrieval import RETRIEVERS, Graph, LiveGraph, Retriever, ask
+from kgfm.pipeline.questions import Questions
+from kgfm.registry import check_arguments
+from kgfm.retrieval import RETRIEVERS, Graph, LiveGraph, Retriever
+from kgfm.tasks import TASKS, Task
 from kgfm.training import TrainingConfig, evaluate, fit
-from kgfm.types import Asked, Evidence, Example, Mention, Prediction, Subgraph
+from kgfm.types import Evidence, Example, Mention, Prediction, texts_in
 
 if TYPE_CHECKING:
     import lightning as L
 
 Spec = str | Mapping[str, Any]
 Text = str | Example
+ENCODER, FUSION = "rgcn", "cross-attention"
+"""What reads a graph, unless something else is said."""
 
 
 class Pipeline:
@@ -41,17 +41,16 @@ class Pipeline:
 
     Args:
         graph: The knowledge graph; a live one needs a ready linker. While its server is unavailable
-            texts are answered from their words alone, with ``graph_used`` False.
+            texts are answered from their words alone, with ``graph_used`` False. ``None``: there is
+            none, and a task that needs none reads the text alone.
         linker: Name, mapping or object; by default the dictionary of names.
-        task: ``answer`` (rank the entities of the subgraph) or ``classify``; a head's name or
-            mapping.
+        task: ``answer`` (rank the entities of the subgraph) or ``classify``; a task's name or
+            mapping, such as ``{"name": "classify", "labels": ["good", "bad"]}``.
         retriever: Name, mapping or object.
         backbone: Name, mapping or object.
         encoder: Name, mapping or object; ``None`` leaves the graph out.
         fusion: Name or mapping; ``None`` leaves it out.
         text_encoder: The frozen backbone that gives nodes and relations their text vectors.
-        labels: The labels of ``classify``; by default those of the training texts.
-        multi_label: Several labels may be right.
         max_tokens: Longer texts are cut.
         seed: Of the weights that start at random.
         vectors: Ready text vectors of the graph, to compute none.
@@ -59,68 +58,71 @@ class Pipeline:
     Raises:
         KeyError: A part's name is unknown.
         ValueError: A part does not take an argument.
+        TypeError: A part is neither named nor of its kind.
     """
 
     def __init__(
         self,
-        graph: Graph,
+        graph: Graph | None,
         linker: Spec | BaseLinker = "names",
         *,
-        task: Spec = "answer",
+        task: Spec | Task = "answer",
         retriever: Spec | Retriever = "hops",
         backbone: Any = "minilm",
-        encoder: Any = "rgcn",
-        fusion: Spec | None = "cross-attention",
+        encoder: Any = ENCODER,
+        fusion: Spec | None = FUSION,
         text_encoder: Any = "minilm",
-        labels: Sequence[str] = (),
-        multi_label: bool = False,
         max_tokens: int = 128,
         seed: int = 0,
         vectors: NodeVectors | None = None,
     ) -> None:
-        if isinstance(graph, LiveGraph):
+        if graph is None:
+            encoder, fusion = _without_graph(encoder, fusion)
+        elif isinstance(graph, LiveGraph):
             check_linker(linker)
             retriever = live_retriever(retriever)
         elif not graph.num_entities:
             warnings.warn("The graph is empty, so texts stay alone.", UserWarning, stacklevel=2)
-        if not isinstance(task, str) and not (isinstance(task, Mapping) and "name" in task):
-            raise TypeError(
-                "task is a head's name or a mapping with 'name', such as 'answer'; "
-                f"got {type(task).__name__}."
-            )
-        lookup("head", task if isinstance(task, str) else task["name"], HEADS)
+        TASKS.check(task)
         # A live graph does what a snapshot does for the entities that it has met.
-        self.graph: KnowledgeGraph = graph  # type: ignore[assignment]
+        self.graph: Any = graph
         self.parts: dict[str, Any] = {
             "linker": linker,
             "retriever": retriever,
             "backbone": backbone,
             "encoder": encoder,
             "fusion": fusion,
-            "head": task,
+            "task": task,
             "text_encoder": text_encoder,
         }
         encode = TextEncoder(text_encoder)  # loads nothing before a linker with context asks
-        self.linker = resolve("linker", linker, LINKERS, BaseLinker, graph=graph, encode=encode)  # type: ignore[type-abstract]
-        self.retriever = resolve("retriever", retriever, RETRIEVERS, Retriever, graph=graph)  # type: ignore[type-abstract]
-        self.labels = tuple(labels)
-        self.multi_label = multi_label
-        if self.labels and self.task != "classify":
-            raise ValueError(f"labels are for task='classify'; the task is {self.task!r}.")
+        self.linker: BaseLinker | None = None
+        self.retriever: Retriever | None = None
+        if graph is not None:
+            self.linker = LINKERS.build(linker, graph=graph, encode=encode)
+            self.retriever = RETRIEVERS.build(retriever, graph=graph)
         self.max_tokens = max_tokens
         self.seed = seed
         self._vectors = vectors
         self.training: dict[str, Any] = {}
 
     @property
-    def task(self) -> str:
-        """Name of the head."""
-        head = self.parts["head"]
-        return head if isinstance(head, str) else str(head["name"])
+    def labels(self) -> tuple[str, ...]:
+        """The labels that the task has learned or was given, if it has any."""
+        task = self.parts["task"]
+        known = task.get("labels") if isinstance(task, Mapping) else getattr(task, "labels", None)
+        return tuple(known or ())
+
+    @property
+    def task(self) -> Task:
+        """What answers; part of the model."""
+        return self.model.task
 
     @cached_property
-    def vectors(self) -> NodeVectors | LiveVectors:
-        """Text vectors of the graph's entities and relations; computed once."""
+    def vectors(self) -> NodeVectors | LiveVectors | None:
+        """Text vectors of the graph's entities and relations; ``None`` where no part reads them."""
+        if self.graph is None or self.parts["encoder"] is None:
+            return None
         if self._vectors is not None:
             return self._vectors
         encode = TextEncoder(self.parts["text_encoder"])
@@ -131,18 +133,14 @@ class Pipeline:
     @cached_property
     def model(self) -> KGModel:
         """The ``nn.Module``; built when first needed."""
-        if self.task == "classify" and not self.labels:
-            raise ValueError("The labels are not known yet: fit the pipeline, or give labels=(…).")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             return KGModel.build(
                 backbone=self.parts["backbone"],
                 encoder=self.parts["encoder"],
                 fusion=self.parts["fusion"],
-                head=self.parts["head"],
-                feature_width=self.vectors.width,
-                num_labels=len(self.labels),
-                multi_label=self.multi_label,
+                task=self.parts["task"],
+                feature_width=0 if self.vectors is None else self.vectors.width,
             ).eval()
 
     @cached_property
@@ -152,9 +150,30 @@ class Pipeline:
         return Collator(
             backbone.tokenizer,
             self.vectors,
+            self.model.task,
             max_tokens=min(self.max_tokens, backbone.max_tokens),
-            labels=self.labels,
         )
+
+    @property
+    def questions(self) -> Questions:
+        """What makes texts ready for the model."""
+        reads_graph = self.parts["encoder"] is not None
+        retriever = self.retriever if reads_graph else None
+        return Questions(self.linker, retriever, self.collator, self.graph)
+
+    def learn(self, examples: Sequence[Example]) -> None:
+        """Let the task find in labelled texts what it depends on, such as the labels.
+
+        Raises:
+            ValueError: A text contradicts what was given; the message says which.
+        """
+        task = self.parts["task"]
+        if isinstance(task, Task):
+            return
+        given = TASKS.as_mapping(task)
+        kind = TASKS.find(given["name"])
+        learned = getattr(kind, "learned", None)  # a function that makes a task learns nothing
+        self.parts["task"] = {**given, **(learned(examples, given) if learned else {})}
 
     def fit(
         self,
@@ -166,6 +185,7 @@ class Pipeline:
         cache: str | os.PathLike[str] = "cache/states",
         resume: bool = False,
         trainer: L.Trainer | None = None,
+        begin: Callable[[], None] | None = None,
         **settings: Any,
     ) -> dict[str, float]:
         """Train the model; the best epoch by the validation figure stays.
@@ -178,21 +198,27 @@ class Pipeline:
             cache: For the states after frozen layers, if any are frozen.
             resume: Go on from the last checkpoint in ``folder``.
             trainer: A Lightning trainer of your own.
+            begin: Called when all texts were made ready, before anything is written to ``folder``.
             settings: Single ones of :class:`kgfm.training.TrainingConfig`, such as ``epochs=3``.
 
         Returns:
             The validation metrics of the best epoch.
+
+        Raises:
+            TypeError: The texts are not a sequence of examples.
+            ValueError: They contradict the task, or have no targets.
         """
         check_arguments("fit", TrainingConfig, settings)
         config = config or TrainingConfig(**{"max_tokens": self.max_tokens, **settings})
+        train, validation = _examples(train), _examples(validation)
         self.max_tokens = config.max_tokens
         self.__dict__.pop("collator", None)  # it may have been made for other settings
-        if self.task == "classify" and not self.labels:
-            found = {
-                label for part in (train, validation) for e in part for label in e.target or ()
-            }
-            self.labels = tuple(sorted(found))
+        self.learn([*train, *validation])
+        if self.retriever is not None and self.retriever.learns:
+            self.retriever.learn(*self.questions.with_answers(train, validation))
         prepared, held_out = self.prepare(train), self.prepare(validation)
+        if begin is not None:
+            begin()
         self._use_cache(config, cache, [*prepared, *held_out])
         try:
             figures = fit(
@@ -218,7 +244,7 @@ class Pipeline:
         *,
         cache: str | os.PathLike[str] | None = None,
     ) -> dict[str, float]:
-        """Return the metrics of the head on examples whose targets are known."""
+        """Return the metrics of the task on examples whose targets are known."""
         config = config or TrainingConfig(max_tokens=self.max_tokens)
         prepared = self.prepare(examples)
         if cache is not None:
@@ -235,48 +261,16 @@ class Pipeline:
         if config.cache_states and backbone.freeze:
             limit = int(config.cache_limit_gb * 2**30)
             states = FrozenStates(backbone, Path(folder), limit_bytes=limit)
-            states.fill([text.input_ids for text in texts])
+            states.fill([row.input_ids for text in texts for row in text.rows])
             self.collator.states = states
 
     def link(self, examples: Sequence[Example]) -> list[tuple[Mention, ...]]:
-        """Return the given mentions of each example, or what the linker finds."""
-        open_rows = [row for row, example in enumerate(examples) if example.mentions is None]
-        found = self.linker.link([examples[row].text for row in open_rows])
-        mentions = [example.mentions or () for example in examples]
-        for row, linked in zip(open_rows, found, strict=True):
-            mentions[row] = tuple(linked)
-        return mentions
+        """Return the given mentions of each example's text, or what the linker finds."""
+        return self.questions.link(examples)
 
-    def prepare(self, examples: Sequence[Text]) -> list[Prepared]:
+    def prepare(self, examples: Iterable[Text]) -> list[Prepared]:
         """Link, cut subgraphs and tokenise: all that can be done text by text."""
-        checked = [_example(text, row) for row, text in enumerate(examples)]
-        return self._prepare(checked, self.link(checked))
-
-    def _prepare(
-        self,
-        examples: Sequence[Example],
-        mentions: Sequence[Sequence[Mention]],
-        cut: Callable[[Sequence[Asked]], list[Subgraph]] | None = None,
-    ) -> list[Prepared]:
-        if not examples:
-            return []
-        kept = [[m for m in found if m.entity is not None] for found in mentions]
-        seeds = [self.graph.rows([m.entity for m in found]) for found in kept]  # type: ignore[misc]
-        questions = [
-            ask(example.text, found, self.graph)
-            for example, found in zip(examples, mentions, strict=True)
-        ]
-        subgraphs = (cut or self.retriever.retrieve)(questions)
-        nothing = np.zeros(0, dtype=np.int64)
-        right = [
-            self.graph.rows(list(example.target))
-            if self.task == "answer" and example.target
-            else nothing
-            for example in examples
-        ]
-        return self.collator.prepare(
-            examples, kept, subgraphs, [rows.tolist() for rows in seeds], right
-        )
+        return self.questions.prepare(_examples(examples))
 
     @overload  # a str is an Iterable[str] too; the first one wins
     def __call__(self, texts: Text) -> Prediction: ...  # type: ignore[overload-overlap]
@@ -291,9 +285,7 @@ class Pipeline:
             TypeError: Something in the batch is not a text; the message names its index.
         """
         if isinstance(texts, (str, Example)):
-            return self._predict([texts])[0]
-        if not isinstance(texts, Iterable) or isinstance(texts, bytes):
-            raise TypeError(f"Give a text or several texts; got {type(texts).__name__}.")
+            return self._predict([_example(texts, 0)])[0]
         return list(self.pipe(texts))
 
     def pipe(self, texts: Iterable[Text], *, batch_size: int = 32) -> Iterator[Prediction]:
@@ -301,32 +293,81 @@ class Pipeline:
 
         Raises:
             ValueError: ``batch_size`` is less than 1.
-            TypeError: Something in the stream is not a text; the message names its index.
+            TypeError: These are no texts, or something among them is none; the message names its
+                index.
         """
         if batch_size < 1:
             raise ValueError(f"batch_size is at least 1, got {batch_size}.")
+        # Checked when called, not when the first answer is asked for.
+        return self._stream(texts_in(texts, "texts"), batch_size)
+
+    def _stream(self, texts: Iterable[Text], batch_size: int) -> Iterator[Prediction]:
         stream, done = iter(texts), 0
         while batch := list(islice(stream, batch_size)):
-            yield from self._predict(batch, done)
+            yield from self._predict([_example(text, done + n) for n, text in enumerate(batch)])
             done += len(batch)
 
-    def _predict(self, texts: Sequence[Text], done: int = 0) -> list[Prediction]:
-        examples = [_example(text, done + row) for row, text in enumerate(texts)]
+    def _predict(self, examples: Sequence[Example]) -> list[Prediction]:
         mentions = self.link(examples)
-        prepared = self._prepare(examples, mentions, partial(retrieve_or_nothing, self.retriever))
+        prepared = self.questions.prepare(examples, mentions, retrieve_or_nothing)
         batch = self.collator.pack(prepared).to(next(self.model.parameters()).device)
-        _, probabilities = self.model.predict(batch)
-        asked = [partial(self._explain, item) for item in prepared]
-        source = [example.text for example in examples]
-        if self.task == "answer":
-            return answer_predictions(self.graph, source, mentions, batch, probabilities, asked)
-        threshold = float(self.model.head.get_buffer("threshold")) if self.multi_label else None
-        return label_predictions(
-            self.labels, source, mentions, batch, probabilities, threshold, asked
-        )
+        output = self.model.predict(batch)
+        answers = self.model.task.answers(output, batch, examples, self.graph)
+        return [
+            Prediction(
+                example.text,
+                found[0].answer,
+                found[0].score,
+                found[0].scores,
+                found[0].labels,
+                linked,
+                any(len(row.subgraph.nodes) for row in one.rows),
+                found if found[0].about is not None else (),
+                example.choices,
+            )
+            for example, linked, one, found in zip(
+                examples, mentions, prepared, answers, strict=True
+            )
+        ]
 
-    def _explain(self, prepared: Prepared, target: int | None) -> tuple[Evidence, ...]:
-        return explain(self.model, self.collator, prepared, target, self.graph)
+    def explain(
+        self,
+        asked: Prediction | Text,
+        answer: str | None = None,
+        *,
+        about: int = 0,
+        limit: int = 32,
+    ) -> tuple[Evidence, ...]:
+        """Measure what an answer rests on, by taking it away and asking anew.
+
+        Args:
+            asked: A prediction of this pipeline, or a text.
+            answer: The label or key whose score is followed; by default the one that was given.
+            about: Which of the spans asked about.
+            limit: Number of triples to leave out.
+
+        Returns:
+            The evidence, largest fall of the score first.
+
+        Raises:
+            ValueError: ``answer`` is no possible answer.
+        """
+        said = asked if isinstance(asked, Prediction) else self(_example(asked, 0))
+        if answer is None:
+            answer = said.about[about].answer if said.about else said.answer
+        example = said.example
+        option = self.model.task.option(answer, example, self.graph)
+        if self.retriever is None or self.parts["encoder"] is None:
+            return ()
+        return explain(
+            self.model,
+            self.collator,
+            partial(self.questions.variants, example),
+            option,
+            self.graph,
+            about=about,
+            limit=limit,
+        )
 
     def save(self, folder: str | os.PathLike[str], *, graph: str = "copy") -> None:
         """Save everything that is needed to answer again; see :mod:`kgfm.pipeline.saving`."""
@@ -352,15 +393,33 @@ class Pipeline:
         return load(Path(folder), graph=graph)
 
     def __repr__(self) -> str:
-        parts = (self.parts[kind] for kind in ("backbone", "encoder", "fusion", "head"))
+        parts = (self.parts[kind] for kind in ("backbone", "encoder", "fusion", "task"))
         names = [_short_name(part) for part in parts if part is not None]
         return f"Pipeline({' + '.join(names)} over {self.graph!r})"
+
+
+def _without_graph(encoder: Any, fusion: Any) -> tuple[None, None]:
+    """Leave out what reads a graph, where there is none.
+
+    Raises:
+        ValueError: Another encoder or fusion than the usual one was asked for.
+    """
+    for kind, part, usual in (("encoder", encoder, ENCODER), ("fusion", fusion, FUSION)):
+        if part is not None and part != usual:
+            raise ValueError(
+                f"{kind}={part!r} reads a graph, and there is none: give one, or {kind}=None."
+            )
+    return None, None
 
 
 def _short_name(part: Any) -> str:
     if isinstance(part, Mapping):
         return str(part["name"])
     return part if isinstance(part, str) else str(getattr(part, "name", type(part).__name__))
+
+
+def _examples(texts: Iterable[Any]) -> list[Example]:
+    return [_example(text, row) for row, text in enumerate(texts_in(texts, "texts"))]
 
 
 def _example(text: Any, row: int) -> Example:

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Mapping
-from importlib.metadata import entry_points, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +22,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 import kgfm
-from kgfm.backbones import Backbone, TextEncoder
+from kgfm.backbones import BACKBONES, Backbone, TextEncoder
 from kgfm.backbones.saved import read_backbone, write_backbone
-from kgfm.encoders import NodeVectors
+from kgfm.encoders import ENCODERS, NodeVectors
+from kgfm.fusion import FUSIONS
 from kgfm.graph import KnowledgeGraph
-from kgfm.linking import LINKERS, BaseLinker
+from kgfm.linking import LINKERS
 from kgfm.linking.saved import remove_other_encoders, save_encoder, with_encoder
-from kgfm.registry import resolve
+from kgfm.registry import Registry
 from kgfm.retrieval import RETRIEVERS, Graph, LiveGraph
 from kgfm.storage import (
     DamagedFileError,
@@ -38,17 +39,17 @@ from kgfm.storage import (
     replace_file,
     write_folder,
 )
+from kgfm.tasks import TASKS
 
 if TYPE_CHECKING:
     from kgfm.pipeline.pipeline import Pipeline
 
-KIND, FORMAT = "pipeline", 1
-_PARTS = ("linker", "retriever", "backbone", "encoder", "fusion", "head", "text_encoder")
-_SETTINGS = ("labels", "multi_label", "max_tokens", "seed", "training", "tokenizer")
+KIND, FORMAT = "pipeline", 2
+_PARTS = ("linker", "retriever", "backbone", "encoder", "fusion", "task", "text_encoder")
+_SETTINGS = ("max_tokens", "seed", "training", "tokenizer")
 _CONFIG = (*_PARTS, *_SETTINGS)
 """The keys of ``config.json``."""
 _GRAPH_NAME = re.compile(r"graph-[0-9a-f]{16}")
-_TABLES: dict[str, Mapping[str, Any]] = {"linker": LINKERS, "retriever": RETRIEVERS}
 
 
 def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
@@ -69,9 +70,7 @@ def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
         raise ValueError(f"graph={graph!r}: 'copy' or 'link' would do.")
     own_encoder = save_encoder(getattr(pipeline.linker, "encode", None), folder)
     config = {
-        **{kind: _plain(kind, part) for kind, part in pipeline.parts.items()},
-        "labels": list(pipeline.labels),
-        "multi_label": pipeline.multi_label,
+        **{kind: _written(kind, part) for kind, part in pipeline.parts.items()},
         "max_tokens": pipeline.max_tokens,
         "seed": pipeline.seed,
         "training": pipeline.training,
@@ -86,8 +85,9 @@ def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
         config["tokenizer"] = write_backbone(backbone, Path(temporary))
         (Path(temporary) / "config.json").write_text(json.dumps(config, indent=1))
         files = copies(Path(temporary))
-        if graph == "copy" and isinstance(pipeline.vectors, NodeVectors):
-            files |= pipeline.vectors.files()
+        vectors = pipeline.vectors
+        if graph == "copy" and isinstance(vectors, NodeVectors):
+            files |= vectors.files()
         files["model.safetensors"] = lambda path: save_file(state, path)
         write_folder(
             folder,
@@ -96,7 +96,7 @@ def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
                 "kind": KIND,
                 "format": FORMAT,
                 "graph": where,
-                "encoder": pipeline.vectors.encoder,
+                "encoder": None if vectors is None else vectors.encoder,
                 "versions": versions(),
             },
         )
@@ -105,7 +105,7 @@ def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
     replace_file(folder / "README.md", _card(pipeline).encode())
     for old in folder.glob("graph-*"):
         # Of an earlier save; a folder of the user's own that begins like it has no such name.
-        if _GRAPH_NAME.fullmatch(old.name) and old.name != where["name"]:
+        if _GRAPH_NAME.fullmatch(old.name) and (where is None or old.name != where["name"]):
             shutil.rmtree(old)
 
 
@@ -118,8 +118,10 @@ def versions() -> dict[str, str]:
     }
 
 
-def save_graph(graph: KnowledgeGraph, folder: Path, how: str) -> dict[str, Any]:
+def save_graph(graph: KnowledgeGraph | None, folder: Path, how: str) -> dict[str, Any] | None:
     """Copy a graph's snapshot into a folder, or note where it is; returns the manifest's entry."""
+    if graph is None:
+        return None
     name = f"graph-{graph.fingerprint[:16]}"
     where: dict[str, Any] = {"name": name, "fingerprint": graph.fingerprint}
     if how == "link":
@@ -136,24 +138,23 @@ def load(folder: Path, *, graph: Graph | None = None) -> Pipeline:
     """Load what :func:`save` wrote, every hash checked."""
     from kgfm.pipeline.pipeline import Pipeline
 
-    manifest = read_manifest(folder, KIND, FORMAT)
+    again = f"train it again, kgfm train {folder / 'recipe.yaml'}, or from its data"
+    manifest = read_manifest(folder, KIND, FORMAT, older=again)
     config = _read_config(folder, manifest)
-    training, task, tokenizer, backbone_config = (
-        config.pop(name) for name in ("training", "head", "tokenizer", "backbone")
+    training, tokenizer, backbone_config = (
+        config.pop(name) for name in ("training", "tokenizer", "backbone")
     )
     backbone = read_backbone(folder, manifest, backbone_config, tokenizer)
     vectors = None
-    if graph is None:
+    if graph is None and manifest.get("graph", {}) is not None:
         graph = load_graph(folder, manifest)
-        if "path" not in manifest["graph"]:
+        if "path" not in manifest["graph"] and manifest["encoder"] is not None:
             vectors = NodeVectors.read(folder, manifest, verify=True)
     if isinstance(graph, LiveGraph):  # its server lists no names
         names = load_graph(folder, manifest)
         encode = TextEncoder(config["text_encoder"])
-        config["linker"] = resolve(
-            "linker", config["linker"], LINKERS, BaseLinker, graph=names, encode=encode
-        )
-    pipeline = Pipeline(graph, **config, task=task, backbone=backbone, vectors=vectors)
+        config["linker"] = LINKERS.build(config["linker"], graph=names, encode=encode)
+    pipeline = Pipeline(graph, **config, backbone=backbone, vectors=vectors)
     pipeline.training = training
     weights = file_path(folder, manifest, "model.safetensors", verify=True)
     try:
@@ -203,30 +204,20 @@ def load_graph(folder: Path, manifest: Mapping[str, Any]) -> KnowledgeGraph:
     return graph
 
 
-def _plain(kind: str, part: Any) -> Any:
+_REGISTRIES: dict[str, Registry[Any]] = {
+    "linker": LINKERS,
+    "retriever": RETRIEVERS,
+    "encoder": ENCODERS,
+    "fusion": FUSIONS,
+    "task": TASKS,
+}
+
+
+def _written(kind: str, part: Any) -> Any:
     """A part as JSON: its name, or a mapping with its name and arguments."""
-    if part is None or isinstance(part, str):
-        return part
-    if isinstance(part, Mapping):
-        return dict(part)
     if isinstance(part, Backbone):
         return part.name
-    name = _registered_name(kind, type(part))
-    if name is None or not hasattr(part, "config"):
-        raise TypeError(
-            f"The {kind} was given as a ready {type(part).__name__}, which cannot be written down; "
-            "give it by name or as a mapping to be able to save."
-        )
-    return {"name": name, **part.config()}
-
-
-def _registered_name(kind: str, cls: type) -> str | None:
-    """Name under which a class is known as a part, to kgfm or by an entry point."""
-    for name, build in _TABLES.get(kind, {}).items():
-        if build is cls:
-            return name
-    points = entry_points(group=f"kgfm.{kind}s")
-    return next((point.name for point in points if point.load() is cls), None)
+    return _REGISTRIES.get(kind, BACKBONES).written(part)
 
 
 def _card(pipeline: Pipeline) -> str:

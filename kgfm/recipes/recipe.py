@@ -11,7 +11,7 @@ from typing import Any
 
 from kgfm.datasets import DATASETS
 from kgfm.linking import LINKERS
-from kgfm.registry import check_arguments, lookup, resolve
+from kgfm.registry import Registry
 from kgfm.retrieval import RETRIEVERS
 from kgfm.training import TrainingConfig
 
@@ -41,7 +41,8 @@ class Recipe:
 
     Args:
         dataset: A data set, such as {name: metaqa, hops: 1}; film-genres, jsonl, metaqa, world.
-        task: answer (rank the entities of the subgraph) or classify.
+        task: answer (rank the entities of the subgraph) or classify; by default what the data set
+            asks.
         linker: What finds the entities that a text names.
         retriever: What cuts a text's subgraph.
         backbone: The transformer, such as {name: minilm, freeze: 4}; a name, a folder or a name on
@@ -58,7 +59,7 @@ class Recipe:
     """
 
     dataset: Part
-    task: Part = field(default_factory=lambda: {"name": "answer"})
+    task: Part | None = None
     linker: Part = field(default_factory=lambda: {"name": "names"})
     retriever: Part = field(default_factory=lambda: {"name": "hops"})
     backbone: Part = field(default_factory=lambda: {"name": "minilm"})
@@ -75,6 +76,9 @@ class Recipe:
         for kind in PARTS:
             part = as_mapping(kind, getattr(self, kind))
             object.__setattr__(self, kind, part)
+        if self.task is None:
+            read = DATASETS.get(self.dataset["name"])
+            object.__setattr__(self, "task", as_mapping("task", getattr(read, "task", "answer")))
         if self.fusion is not None and self.encoder is None:
             raise ValueError("fusion reads the encoder's nodes: without an encoder it is null too.")
 
@@ -89,7 +93,7 @@ def as_mapping(kind: str, part: Any) -> Part | None:
     Raises:
         ValueError: It has no name.
     """
-    if part is None and kind in ("encoder", "fusion"):
+    if part is None and kind in ("encoder", "fusion", "task"):
         return None
     if isinstance(part, str):
         return {"name": part}
@@ -109,64 +113,67 @@ def check_parts(recipe: Recipe, *, deep: bool = True) -> None:
         KeyError: A part has no such name.
         ValueError: It has no such argument, or a value of it will not do.
     """
-    tables: dict[str, tuple[str, Mapping[str, Any]]] = {
-        "dataset": ("dataset", DATASETS),
-        "linker": ("linker", LINKERS),
-        "retriever": ("retriever", RETRIEVERS),
+    registries: dict[str, Registry[Any]] = {
+        "dataset": DATASETS,
+        "linker": LINKERS,
+        "retriever": RETRIEVERS,
     }
     if deep:
         from kgfm.backbones import BACKBONES
         from kgfm.encoders import ENCODERS
         from kgfm.fusion import FUSIONS
-        from kgfm.heads import HEADS
+        from kgfm.tasks import TASKS
 
-        tables |= {
-            "task": ("head", HEADS),
-            "encoder": ("encoder", ENCODERS),
-            "fusion": ("fusion", FUSIONS),
-            "backbone": ("backbone", BACKBONES),
-            "text_encoder": ("backbone", BACKBONES),
+        registries |= {
+            "task": TASKS,
+            "encoder": ENCODERS,
+            "fusion": FUSIONS,
+            "backbone": BACKBONES,
+            "text_encoder": BACKBONES,
         }
-    for field_name, (kind, table) in tables.items():
-        part = getattr(recipe, field_name)
+    for name, registry in registries.items():
+        part = getattr(recipe, name)
         # Any other name of a backbone is a folder or one on the hub.
-        if part is None or (kind == "backbone" and part["name"] not in table):
+        if part is None or (name in _OPEN and part["name"] not in registry):
             continue
-        arguments = [key for key in part if key != "name" and (kind, key) != ("fusion", "layers")]
-        build = lookup(kind, part["name"], table)
-        check_arguments(f"The {kind} {part['name']!r}", build, arguments)
+        registry.check(part, apart_from=_OF_THE_MODEL.get(name, ()))
     if deep:
         _try_values(recipe)
 
 
+_OPEN = ("backbone", "text_encoder")
+_OF_THE_MODEL = {"fusion": ("layers",)}
+"""Arguments in a part's mapping that the model takes."""
 _TRIED = 384
 """Width of the parts that are built to see whether their values will do."""
-_OF_ENCODER = {"feature_width": _TRIED, "query_width": _TRIED}
 
 
 def _try_values(recipe: Recipe) -> None:
     """Build small neural parts, so that a value that will not do is refused before all else."""
     import torch
 
-    from kgfm.encoders import ENCODERS, GraphEncoder
-    from kgfm.fusion import FUSIONS, Fusion
-    from kgfm.heads import HEADS, Head
+    from kgfm.encoders import ENCODERS
+    from kgfm.fusion import FUSIONS
+    from kgfm.tasks import TASKS
 
-    fusion = {k: v for k, v in (recipe.fusion or {}).items() if k != "layers"}
-    has_graph = recipe.encoder is not None
-    widths = {"width": _TRIED, "node_width": _TRIED if has_graph else 0}
-    parts: list[tuple[str, str, Any, Any, Any, dict[str, Any]]] = [
-        ("encoder", "encoder", recipe.encoder, ENCODERS, GraphEncoder, _OF_ENCODER),
-        ("fusion", "fusion", fusion or None, FUSIONS, Fusion, widths),
-        ("task", "head", recipe.task, HEADS, Head, {**widths, "num_labels": 2}),
+    widths = {"width": _TRIED, "node_width": _TRIED if recipe.encoder is not None else 0}
+    text = {"feature_width": _TRIED, "query_width": _TRIED}
+    assert recipe.task is not None
+    trial: dict[str, Any] = getattr(TASKS.find(recipe.task["name"]), "trial", dict)()
+    parts: list[tuple[str, Registry[Any], Part | None, dict[str, Any]]] = [
+        ("encoder", ENCODERS, recipe.encoder, text),
+        ("fusion", FUSIONS, recipe.fusion, widths),
+        ("task", TASKS, recipe.task, widths | trial),
     ]
     with torch.random.fork_rng(devices=[]):
-        for field_name, kind, part, table, base, context in parts:
+        for name, registry, part, context in parts:
+            if part is None:
+                continue
+            taken = _OF_THE_MODEL.get(name, ())
             try:
-                if part is not None:
-                    resolve(kind, part, table, base, **context)
+                registry.build({k: v for k, v in part.items() if k not in taken}, **context)
             except (TypeError, ValueError, RuntimeError) as error:
-                raise ValueError(f"{field_name}: {error}") from error
+                raise ValueError(f"{name}: {error}") from error
 
 
 def digest(recipe: Recipe, *, apart_from: Collection[str] = ()) -> str:

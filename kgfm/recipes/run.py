@@ -20,7 +20,6 @@ from kgfm.graph import KnowledgeGraph
 from kgfm.recipes.read import read_recipe, write_recipe
 from kgfm.recipes.recipe import Recipe, check_parts, digest
 from kgfm.recipes.report import write_json
-from kgfm.registry import lookup
 from kgfm.types import Example
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ Say = Callable[[str], None]
 """Told, in plain lines, what is being done."""
 
 RECIPE, RESULT = "recipe.yaml", "result.json"
-_PUBLIC = {"film-genres": "metaqa", "metaqa": "metaqa"}
-"""Data sets that are read from public files, and the folder's name among others."""
 
 
 def silent(_: str) -> None:
@@ -42,12 +39,12 @@ def silent(_: str) -> None:
 def load_dataset(recipe: Recipe) -> Dataset:
     """Load a recipe's data set; its graph is compiled into the cache when first needed."""
     arguments = {key: value for key, value in recipe.dataset.items() if key != "name"}
-    build: Callable[..., Dataset] = lookup("dataset", recipe.dataset["name"], DATASETS)
-    return build(_data_folder(recipe), Path(recipe.cache) / "graphs", **arguments)
+    read: Callable[..., Dataset] = DATASETS.find(recipe.dataset["name"])
+    return read(_data_folder(recipe), Path(recipe.cache) / "graphs", **arguments)
 
 
 def _data_folder(recipe: Recipe) -> Path | None:
-    inside = _PUBLIC.get(recipe.dataset["name"])
+    inside: str | None = getattr(DATASETS.find(recipe.dataset["name"]), "folder", None)
     data = recipe.data or (os.environ.get("KGFM_DATA") if inside else None)
     if data is None:
         return None
@@ -56,8 +53,21 @@ def _data_folder(recipe: Recipe) -> Path | None:
     return Path(data)
 
 
-def text_vectors(recipe: Recipe, graph: KnowledgeGraph, say: Say = silent) -> NodeVectors:
-    """Return the text vectors of a graph, computed when first needed."""
+def text_vectors(
+    recipe: Recipe, graph: KnowledgeGraph | None, say: Say = silent
+) -> NodeVectors | None:
+    """Return the text vectors of a graph, computed when first needed; none if no part reads them.
+
+    Raises:
+        ValueError: The recipe has an encoder, and the data set no graph.
+    """
+    if recipe.encoder is None:
+        return None
+    if graph is None:
+        raise ValueError(
+            "The encoder reads a graph, and the data set has none: give its graph, or set encoder "
+            "and fusion to null."
+        )
     from kgfm.backbones import TextEncoder
     from kgfm.encoders import NodeVectors
 
@@ -77,7 +87,7 @@ def build_pipeline(recipe: Recipe, dataset: Dataset, **ready: Any) -> Pipeline:
 
     Args:
         recipe: Names the parts.
-        dataset: Its graph, and whether several labels may be right.
+        dataset: Its graph.
         ready: Arguments of :class:`kgfm.Pipeline` that take the place of the recipe's.
     """
     from kgfm.pipeline import Pipeline
@@ -91,7 +101,6 @@ def build_pipeline(recipe: Recipe, dataset: Dataset, **ready: Any) -> Pipeline:
         "encoder": recipe.encoder,
         "fusion": recipe.fusion,
         "text_encoder": recipe.text_encoder,
-        "multi_label": dataset.multi_label,
         "max_tokens": recipe.training.max_tokens,
         "seed": recipe.seed,
     }
@@ -113,7 +122,7 @@ def train(
     """
     check_parts(recipe)
     folder = recipe.folder()
-    start_folder(recipe, folder, resume)
+    check_resume(recipe, folder, resume)
     dataset = load_dataset(recipe)
     say(repr(dataset))
     pipeline = build_pipeline(recipe, dataset, vectors=text_vectors(recipe, dataset.graph, say))
@@ -134,7 +143,10 @@ def fit_and_measure(
     resume: bool = False,
     say: Say = silent,
 ) -> dict[str, Any]:
-    """Fit and measure a pipeline; return what ``result.json`` holds."""
+    """Fit and measure a pipeline; return what ``result.json`` holds.
+
+    What stands in the folder is touched only when all texts were read and made ready.
+    """
     start = time.monotonic()
     states = Path(recipe.cache) / "states"
     say(f"training on {len(dataset.train):,} texts, {recipe.training.epochs} epochs; {folder}")
@@ -146,12 +158,13 @@ def fit_and_measure(
             folder=folder,
             cache=states,
             resume=resume,
+            begin=lambda: start_folder(recipe, folder, resume),
         )
     }
     if dataset.test:
         figures["test"] = pipeline.evaluate(dataset.test, recipe.training, cache=states)
     seconds = time.monotonic() - start
-    return result_of(recipe, dataset, figures, pipeline.model.head.monitor, seconds)
+    return result_of(recipe, dataset, figures, pipeline.task.monitor, seconds)
 
 
 def result_of(
@@ -181,7 +194,8 @@ def result_of(
 
 def dataset_digest(dataset: Dataset, *, graph: bool = True) -> str:
     """Return a hash of a data set's texts and, unless told otherwise, of its graph."""
-    content = blake2b(dataset.graph.fingerprint.encode() if graph else b"", digest_size=8)
+    known = dataset.graph.fingerprint.encode() if graph and dataset.graph is not None else b""
+    content = blake2b(known, digest_size=8)
     for part in (dataset.train, dataset.validation, dataset.test):
         content.update(b"\0part")
         for example in part:
@@ -190,24 +204,29 @@ def dataset_digest(dataset: Dataset, *, graph: bool = True) -> str:
 
 
 def start_folder(recipe: Recipe, folder: Path, resume: bool) -> None:
-    """Make a run's folder ready; what another run left there must not be taken for this one's.
+    """Make a run's folder ready; what another run left there must not be taken for this one's."""
+    if not is_first_process():
+        return
+    if not (resume and (folder / RECIPE).exists()):
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    (folder / RESULT).unlink(missing_ok=True)
+    write_recipe(recipe, folder / RECIPE)
+
+
+def check_resume(recipe: Recipe, folder: Path, resume: bool) -> None:
+    """Refuse to go on with another recipe than the one that a run was begun with.
 
     Raises:
         ValueError: ``resume`` is asked for, and the run there has another recipe.
     """
-    if not is_first_process():
+    if not (resume and (folder / RECIPE).exists()):
         return
-    if resume and (folder / RECIPE).exists():
-        before = read_recipe(folder / RECIPE)
-        if digest(before) != digest(recipe):
-            raise ValueError(
-                f"{folder} was begun with another recipe ({_difference(before, recipe)}), so it "
-                "cannot be resumed with this one; train anew, or in another folder: --out DIR."
-            )
-    else:
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    (folder / RESULT).unlink(missing_ok=True)
-    write_recipe(recipe, folder / RECIPE)
+    before = read_recipe(folder / RECIPE)
+    if digest(before) != digest(recipe):
+        raise ValueError(
+            f"{folder} was begun with another recipe ({_difference(before, recipe)}), so it "
+            "cannot be resumed with this one; train anew, or in another folder: --out DIR."
+        )
 
 
 def _difference(before: Recipe, now: Recipe) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from kgfm.retrieval.base import Retriever, ask
+from kgfm.registry import Registry
+from kgfm.retrieval.base import Retriever, ask, drop_triples
 from kgfm.retrieval.hops import HopRetriever
 from kgfm.retrieval.live import LiveRetriever
 from kgfm.retrieval.live_graph import Graph, LiveGraph
 from kgfm.retrieval.server import GraphServer, Neighbour
 
-RETRIEVERS: dict[str, Callable[..., Retriever]] = {"hops": HopRetriever, "live": LiveRetriever}
+RETRIEVERS: Registry[Retriever] = Registry("retriever", Retriever)
+RETRIEVERS.update({"hops": HopRetriever, "live": LiveRetriever})
 
 __all__ = [
     "RETRIEVERS",
@@ -22,4 +22,5 @@ __all__ = [
     "Neighbour",
     "Retriever",
     "ask",
+    "drop_triples",
 ]

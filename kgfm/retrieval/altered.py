@@ -12,6 +12,12 @@ from kgfm.retrieval.base import Retriever
 from kgfm.types import Asked, Subgraph
 
 
+def nothing() -> Subgraph:
+    """Return a subgraph without a node."""
+    none = np.empty(0, dtype=np.int32)
+    return Subgraph(none, np.empty((2, 0), dtype=np.int32), none, none)
+
+
 class _Altered(Retriever):
     """What a retriever cuts, changed afterwards.
 
@@ -32,8 +38,7 @@ class WithoutNodes(_Altered):
 
     def retrieve(self, asked: Sequence[Asked]) -> list[Subgraph]:
         """Return an empty subgraph for each text."""
-        none = np.empty(0, dtype=np.int32)
-        return [Subgraph(none, np.empty((2, 0), dtype=np.int32), none, none) for _ in asked]
+        return [nothing() for _ in asked]
 
 
 class WithoutEdges(_Altered):
@@ -42,7 +47,7 @@ class WithoutEdges(_Altered):
     def retrieve(self, asked: Sequence[Asked]) -> list[Subgraph]:
         """Return the nodes of each text's subgraph."""
         return [
-            replace(cut, edge_index=cut.edge_index[:, :0], edge_type=cut.edge_type[:0])
+            replace(cut, edge_index=cut.edge_index[:, :0], edge_type=cut.edge_type[:0], paths=())
             for cut in self.retriever.retrieve(asked)
         ]
 
@@ -76,4 +81,5 @@ class ShuffledEdges(_Altered):
             cut,
             edge_index=np.stack([heads, elsewhere[tails]]),
             edge_type=random.permutation(cut.edge_type),
+            paths=(),
         )

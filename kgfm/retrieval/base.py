@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Int
 
 from kgfm.types import Asked, Mention, Subgraph
 
@@ -22,6 +24,8 @@ class Retriever(ABC):
     """
 
     graph: Graph
+    learns: bool = False
+    """Whether it has something to learn from answered questions before the model is trained."""
 
     @abstractmethod
     def retrieve(self, asked: Sequence[Asked]) -> list[Subgraph]:
@@ -30,6 +34,18 @@ class Retriever(ABC):
         Args:
             asked: The texts, with what they name.
         """
+
+    def learn(
+        self,
+        train: Sequence[tuple[Asked, Int[np.ndarray, "answer"]]],
+        validation: Sequence[tuple[Asked, Int[np.ndarray, "answer"]]],
+    ) -> None:
+        """Learn from questions and the rows of their answers; asked of one that ``learns``.
+
+        Raises:
+            TypeError: It has nothing to learn.
+        """
+        raise TypeError(f"{type(self).__name__} has nothing to learn.")
 
     def __call__(self, mentions: Sequence[Mention]) -> Subgraph:
         """Return the subgraph around the entities that one text mentions."""
@@ -54,3 +70,25 @@ def ask(text: str, mentions: Sequence[Mention], graph: Graph) -> Asked:
     rows = np.full(len(mentions), -1, dtype=np.int64)
     rows[known] = graph.rows([m.entity for m in mentions if m.entity is not None])
     return Asked(text, tuple(mentions), rows)
+
+
+def drop_triples(subgraph: Subgraph, without: Int[np.ndarray, "triple 3"]) -> Subgraph:
+    """Take triples, as rows of the graph, out of a subgraph, and the paths that used them."""
+    heads, tails = subgraph.nodes[subgraph.edge_index]
+    gone = np.zeros(len(subgraph.edge_type), dtype=bool)
+    for head, relation, tail in without.tolist():
+        gone |= (heads == head) & (subgraph.edge_type == relation) & (tails == tail)
+    if not gone.any():
+        return subgraph
+    place = np.cumsum(~gone) - 1
+    paths = tuple(
+        replace(path, edges=tuple(int(place[edge]) for edge in path.edges))
+        for path in subgraph.paths
+        if not any(gone[edge] for edge in path.edges)
+    )
+    return replace(
+        subgraph,
+        edge_index=subgraph.edge_index[:, ~gone],
+        edge_type=subgraph.edge_type[~gone],
+        paths=paths,
+    )

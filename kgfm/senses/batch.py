@@ -39,9 +39,13 @@ class PreparedWindow:
     """True for instances whose word is not among those of training."""
 
     @property
-    def target(self) -> tuple[str, ...] | None:
-        """The instances; ``None`` if there are none."""
-        return self.ids or None
+    def num_tokens(self) -> int:
+        return len(self.input_ids)
+
+    @property
+    def known(self) -> bool:
+        """Whether there are instances."""
+        return bool(self.ids)
 
 
 @dataclass

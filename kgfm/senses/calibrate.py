@@ -57,9 +57,9 @@ def choose_lesk(
         right += np.split(batch.right.cpu().numpy(), ends.tolist())
     lesk.weights.copy_(torch.tensor(weigh(values, right)))
     rows = [
-        model.head.collect(SenseOutput(found @ lesk.weights), batch)
+        model.task.collect(SenseOutput(found @ lesk.weights), batch)
         for (batch, _, _), found in zip(packed, parts, strict=True)
     ]
-    return model.head.metrics(
+    return model.task.metrics(
         {name: torch.cat([row[name] for row in rows]).cpu().numpy() for name in rows[0]}
     )

@@ -63,8 +63,8 @@ class PointerLayer(nn.Module):
         return out
 
 
-class SenseHead(nn.Module):
-    """What the training loop asks of a head: figures, and the one that chooses the epoch."""
+class SenseTask(nn.Module):
+    """What the training loop asks of a task: figures, and the one that chooses the epoch."""
 
     monitor = "f1"
 
@@ -141,7 +141,7 @@ class SenseModel(nn.Module):
                 f"layers={self.read}: with freeze={backbone.freeze}, those from "
                 f"{backbone.freeze - 1} on can be read."
             )
-        self.head = SenseHead()
+        self.task = SenseTask()
         self.own_dropout = own_dropout
         self.dropout = nn.Dropout(dropout)
         self.norms = nn.ModuleList([nn.LayerNorm(backbone.width) for _ in self.read])

@@ -14,7 +14,7 @@ class TrainingConfig:
         batch_size: Texts in one step and process.
         accumulate: Steps whose gradients are added up before the weights move.
         learning_rate: Peak rate of the backbone.
-        graph_learning_rate: Peak rate of encoder, fusion and head, which start untrained.
+        graph_learning_rate: Peak rate of encoder, fusion and task, which start untrained.
         weight_decay: Of all weight matrices.
         warmup: Part of all steps in which the rates rise; they fall linearly to zero after it.
         gradient_clip: Largest norm of the gradient.

@@ -18,10 +18,11 @@ class Tokens(Protocol):
     """A text made ready, such as :class:`kgfm.batch.Prepared`."""
 
     @property
-    def input_ids(self) -> np.ndarray: ...
+    def num_tokens(self) -> int: ...
 
     @property
-    def target(self) -> Sequence[str] | None: ...
+    def known(self) -> bool:
+        """Whether what is right is known."""
 
 
 @runtime_checkable
@@ -152,7 +153,7 @@ class PreparedData(L.LightningDataModule):
         return self._loader(self.test, shuffle=False)
 
     def _loader(self, rows: Sequence[Tokens], *, shuffle: bool) -> DataLoader[Any]:
-        lengths = [len(row.input_ids) for row in rows]
+        lengths = [row.num_tokens for row in rows]
         # Those of the trainer, which may be alone within a group that trained together.
         trainer = self.trainer
         buckets = LengthBuckets(

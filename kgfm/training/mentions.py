@@ -36,6 +36,12 @@ class PreparedMention:
     target: tuple[str, ...]
     """The key of its entity."""
 
+    known = True
+
+    @property
+    def num_tokens(self) -> int:
+        return len(self.input_ids)
+
 
 @dataclass
 class MentionBatch(Tensors):
@@ -132,8 +138,8 @@ class MentionOutput:
     loss: Float[Tensor, ""]
 
 
-class MentionHead(nn.Module):
-    """What the training loop asks of a head: figures, and the one that chooses the epoch."""
+class MentionTask(nn.Module):
+    """What the training loop asks of a task: figures, and the one that chooses the epoch."""
 
     monitor = "likelihood"
 
@@ -179,7 +185,7 @@ class BiEncoder(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.scale = scale
-        self.head = MentionHead()
+        self.task = MentionTask()
 
     def forward(self, batch: MentionBatch) -> MentionOutput:
         """Return the logits of all entities of the batch for each mention."""

@@ -1,4 +1,4 @@
-"""The LightningModule: one loss, two learning rates, the head's own metrics."""
+"""The LightningModule: one loss, two learning rates, the task's own metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Trainable(Protocol):
     """A model whose output has a ``loss``, such as :class:`kgfm.KGModel`; an ``nn.Module``."""
 
     @property
-    def head(self) -> Any: ...
+    def task(self) -> Any: ...
 
     def __call__(self, batch: Any, /) -> Any: ...
 
@@ -68,7 +68,7 @@ class TrainingModule(L.LightningModule):
 
     def validation_step(self, batch: Any, _: int) -> None:
         output = self.model(batch)
-        rows = self.model.head.collect(output, batch)
+        rows = self.model.task.collect(output, batch)
         self._rows.append({name: value.float().cpu().numpy() for name, value in rows.items()})
 
     test_step = validation_step
@@ -76,7 +76,7 @@ class TrainingModule(L.LightningModule):
     def on_validation_epoch_end(self) -> None:
         rows = self._gather()
         if rows:
-            self.model.head.tune(rows)
+            self.model.task.tune(rows)
             self._log("val", rows)
 
     def on_test_epoch_end(self) -> None:
@@ -85,7 +85,7 @@ class TrainingModule(L.LightningModule):
             self._log("test", rows)
 
     def _log(self, part: str, rows: dict[str, np.ndarray]) -> None:
-        metrics = self.model.head.metrics(rows)
+        metrics = self.model.task.metrics(rows)
         # Every process has gathered the same rows, so there is nothing to average.
         self.log_dict(
             {f"{part}_{name}": value for name, value in metrics.items()}, rank_zero_only=False

@@ -73,7 +73,7 @@ def fit(
         model: Trained in place.
         collator: Packs batches.
         train: Prepared training texts.
-        validation: Prepared validation texts; they choose the epoch, and what the head tunes.
+        validation: Prepared validation texts; they choose the epoch, and what the task tunes.
             ``None`` keeps the last epoch, and stops no sooner.
         config: How to train.
         folder: For checkpoints and logs.
@@ -104,7 +104,7 @@ def fit(
     path = str(last) if resume and last.exists() else None
     model.train()
     with _quiet():
-        monitor = None if validation is None else f"val_{model.head.monitor}"
+        monitor = None if validation is None else f"val_{model.task.monitor}"
         trainer = trainer or _training_trainer(config, folder, monitor)
         trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True if path else None)
     return _restore_best(module, trainer)
@@ -118,7 +118,7 @@ def evaluate(
     *,
     trainer: L.Trainer | None = None,
 ) -> dict[str, float]:
-    """Return the head's metrics on prepared texts; nothing is trained or tuned.
+    """Return the task's metrics on prepared texts; nothing is trained or tuned.
 
     Args:
         model: The model.
@@ -158,7 +158,7 @@ def _restore_best(module: TrainingModule, trainer: L.Trainer) -> dict[str, float
 
 def _check_targets(texts: Sequence[Tokens], part: str) -> None:
     for row, text in enumerate(texts):
-        if text.target is None:
+        if not text.known:
             raise ValueError(
                 f"Text {row} of the {part} part has no target; give one (an empty tuple where "
                 "nothing is right), or leave the text out."
