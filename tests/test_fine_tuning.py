@@ -271,8 +271,9 @@ def test_a_linker_without_an_encoder_of_its_own_saves_none(tmp_path: Path) -> No
 def test_a_pipeline_keeps_the_tuned_encoder_of_its_linker(tuned: Linker, tmp_path: Path) -> None:
     tuned.save(tmp_path / "linker")
     linker = Linker.load(tmp_path / "linker", GRAPH)
-    parts = {"backbone": "tiny-bert", "text_encoder": "tiny-bert", "labels": ["a", "b"]}
-    pipeline = Pipeline(GRAPH, linker, task="classify", **parts)
+    parts = {"backbone": "tiny-bert", "text_encoder": "tiny-bert"}
+    task = {"name": "classify", "labels": ["a", "b"]}
+    pipeline = Pipeline(GRAPH, linker, task=task, **parts)
     pipeline.save(tmp_path / "pipeline")
     for file in (tmp_path / "linker").rglob("*"):
         if file.is_file():

@@ -221,3 +221,52 @@ def test_a_run_that_starts_anew_forgets_the_old_checkpoints_and_result(recipe_fi
         path.write_text("old")
     start_folder(recipe, recipe.folder(), resume=False)
     assert sorted(path.name for path in recipe.folder().iterdir()) == ["recipe.yaml"]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["--encoder=rgnc"], "Did you mean 'rgcn'"),
+        (["--encoder.dropout=2"], "dropout=2"),
+        (["--retriever.hops=-1"], "hops is at least 0"),
+        (['--dataset={"name": "jsonl", "train": "nowhere.jsonl", "validation": "x"}'], "nowhere"),
+        (["--backbone=tiny-bret"], "Did you mean 'tiny-bert'"),
+        (["--backbone.freeze=9"], "freeze=9"),
+        (["--task=clasify"], "Did you mean 'classify'"),
+        (["--text_encoder=nothing-such"], "nothing-such"),
+        (["--training.accelerator=nothing-such"], "Lightning cannot train"),
+    ],
+)
+def test_a_mistake_leaves_a_finished_run_as_it_was(
+    recipe_file: Path, wrong: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    recipe = read_recipe(recipe_file)
+    train(recipe)
+    before = contents(recipe.folder())
+    assert any("checkpoints" in name for name in before)
+    with pytest.raises((ValueError, KeyError, OSError), match=said):
+        train(read_recipe(recipe_file, wrong))
+    assert contents(recipe.folder()) == before
+
+
+def test_a_text_that_cannot_be_trained_on_leaves_a_finished_run_as_it_was(
+    recipe_file: Path,
+) -> None:
+    recipe = read_recipe(recipe_file)
+    train(recipe)
+    before = contents(recipe.folder())
+    texts = recipe_file.parent / "train.jsonl"
+    first, *rest = texts.read_text(encoding="utf-8").splitlines()
+    lines = [json.dumps({**json.loads(first), "target": ["nobody"]}), *rest]
+    texts.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(KeyError, match="nobody"):
+        train(recipe)
+    texts.write_text("\n".join([json.dumps({"text": "no target"}), *rest]), encoding="utf-8")
+    with pytest.raises(ValueError, match="has no target"):
+        train(recipe)
+    assert contents(recipe.folder()) == before

@@ -198,7 +198,7 @@ class Pipeline:
             cache: For the states after frozen layers, if any are frozen.
             resume: Go on from the last checkpoint in ``folder``.
             trainer: A Lightning trainer of your own.
-            begin: Called when all texts were made ready, before anything is written to ``folder``.
+            begin: Called when all is checked and ready, before ``folder`` is touched.
             settings: Single ones of :class:`kgfm.training.TrainingConfig`, such as ``epochs=3``.
 
         Returns:
@@ -217,8 +217,6 @@ class Pipeline:
         if self.retriever is not None and self.retriever.learns:
             self.retriever.learn(*self.questions.with_answers(train, validation))
         prepared, held_out = self.prepare(train), self.prepare(validation)
-        if begin is not None:
-            begin()
         self._use_cache(config, cache, [*prepared, *held_out])
         try:
             figures = fit(
@@ -231,6 +229,7 @@ class Pipeline:
                 seed=self.seed,
                 resume=resume,
                 trainer=trainer,
+                begin=begin,
             )
         finally:
             self.collator.states = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,6 +66,7 @@ def fit(
     seed: int = 0,
     resume: bool = False,
     trainer: L.Trainer | None = None,
+    begin: Callable[[], None] | None = None,
 ) -> dict[str, float]:
     """Train, then put the best epoch's weights into ``model``.
 
@@ -80,6 +81,7 @@ def fit(
         seed: Of the order of the texts and of dropout.
         resume: Go on from the last checkpoint in ``folder``, if there is one.
         trainer: A trainer of your own, in place of the one that ``config`` describes.
+        begin: Called when all is checked, before anything is read or written in ``folder``.
 
     Returns:
         The validation metrics of the best epoch.
@@ -100,12 +102,14 @@ def fit(
         num_workers=config.num_workers,
     )
     module = TrainingModule(model, config, seed=seed)
-    last = folder / "checkpoints" / "last.ckpt"
-    path = str(last) if resume and last.exists() else None
-    model.train()
+    monitor = None if validation is None else f"val_{model.task.monitor}"
     with _quiet():
-        monitor = None if validation is None else f"val_{model.task.monitor}"
         trainer = trainer or _training_trainer(config, folder, monitor)
+        if begin is not None:
+            begin()
+        last = folder / "checkpoints" / "last.ckpt"
+        path = str(last) if resume and last.exists() else None
+        model.train()
         trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True if path else None)
     return _restore_best(module, trainer)
 
