@@ -17,7 +17,7 @@ from kgfm.graph import KnowledgeGraph
 from kgfm.linking import Linker, formats
 from kgfm.linking.evaluate import evaluate, keys_by_attribute
 from kgfm.linking.formats.document import Document
-from kgfm.linking.text_vectors import EntityVectors
+from kgfm.vectors import NodeVectors
 
 NEWS = (
     "news-fair-no-coref",
@@ -98,7 +98,7 @@ def entities(given: argparse.Namespace) -> Figures:
         figures |= by_set(dict.fromkeys(NEWS, plain), documents, key_of, "exact name + degree")
         rows = [(graph, part, options) for part, options in PARTS.items()]
         for own, part, options in [*rows, (typed, "full, with types", PARTS["full"])]:
-            EntityVectors(own, encode).compute_all()
+            NodeVectors.load_or_compute(own, encode)
             for fitted in (False, True):
                 linkers = {
                     name: linker_of(

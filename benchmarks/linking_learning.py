@@ -18,7 +18,7 @@ from kgfm.linking.evaluate import Evaluation, evaluate
 from kgfm.linking.formats.document import Document, in_graph
 from kgfm.linking.ranked import given_places
 from kgfm.linking.ranking import CANDIDATE
-from kgfm.linking.text_vectors import EntityVectors
+from kgfm.vectors import NodeVectors
 
 SPANS = ("end to end", "gold spans")
 MAKES = tuple(dict.fromkeys(name.split("-")[0] for name in NEWS))
@@ -68,7 +68,7 @@ def fine_tune(given: argparse.Namespace) -> Figures:
             name: [in_graph(one, graph, key_of) for one in own] for name, own in documents.items()
         }
         encode = Remembering(TextEncoder())
-        EntityVectors(graph, encode).compute_all()
+        NodeVectors.load_or_compute(graph, encode)
         figures: Figures = {}
         for make in given.makes:
             others = [one for name in NEWS if name.split("-")[0] != make for one in known[name]]

@@ -169,7 +169,7 @@ class Asks(Protocol):
 
 @runtime_checkable
 class Vectors(Protocol):
-    """Text vectors of a graph's entities and relations; see :class:`kgfm.encoders.NodeVectors`."""
+    """Text vectors of a graph's entities and relations; see :class:`kgfm.vectors.NodeVectors`."""
 
     @property
     def relations(self) -> np.ndarray: ...

@@ -44,8 +44,8 @@ from kgfm.retrieval.altered import ShuffledEdges, WithoutEdges, WithoutNodes
 from kgfm.storage import replace_file
 
 if TYPE_CHECKING:
-    from kgfm.encoders import NodeVectors
     from kgfm.pipeline import Pipeline
+    from kgfm.vectors import NodeVectors
 
 ROWS = {"with": "with the graph", "without": "without", "shuffled": "shuffled"}
 DIFFERENCES = (("with", "without"), ("with", "shuffled"), ("shuffled", "without"))

@@ -24,6 +24,7 @@ ROWS: list[tuple[int, tuple[str, ...]]] = [
     (1, ("graph",)),
     (2, ("stores",)),
     (3, ("retrieval",)),
+    (4, ("vectors",)),
     (4, ("metrics",)),
     (4, ("linking",)),
     (4, ("synthetic", "datasets")),

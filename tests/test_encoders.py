@@ -19,10 +19,8 @@ from neural import (
     with_row,
 )
 
-from kgfm.encoders import ENCODERS, RGCN, NodeVectors, RGCNLayer
+from kgfm.encoders import ENCODERS, RGCN, RGCNLayer
 from kgfm.encoders.rgcn import mean_over_relation
-from kgfm.encoders.vectors import vectors_folder
-from kgfm.graph import EntityRecord, KnowledgeGraph
 from kgfm.types import Subgraph
 
 QUERY_WIDTH = 12
@@ -223,88 +221,3 @@ def test_an_untrained_network_hears_what_stands_as_many_hops_away_as_it_has_laye
 def test_a_network_without_a_layer_is_refused():
     with pytest.raises(ValueError, match="layers=0: an R-GCN needs at least one"):
         RGCN(FEATURE_WIDTH, layers=0)
-
-
-# Node vectors.
-
-
-class Counting:
-    """A text encoder that tells what it was given."""
-
-    name = "counting"
-
-    def __init__(self):
-        self.given = []
-
-    def __call__(self, texts, progress=None):
-        self.given += texts
-        rows = [np.frombuffer(text.encode().ljust(4)[:4], np.uint8) for text in texts]
-        return np.array(rows, np.float32).reshape(-1, 4) / 256
-
-
-def graph_of(*names, relation="likes", description=""):
-    records = [EntityRecord(f"x/{name}", name, description=description) for name in names]
-    triples = [(f"x/{names[0]}", relation, f"x/{name}") for name in names[1:]]
-    return KnowledgeGraph.from_records(records, triples)
-
-
-def expected(graph):
-    return Counting()([graph.text(row) for row in range(len(graph))]).astype(np.float16)
-
-
-def test_vectors_are_computed_once_and_found_again_beside_the_snapshot(tmp_path):
-    graph = graph_of("Ann", "Bob", "Cid").save(tmp_path / "g")
-    first, again = Counting(), Counting()
-    made = NodeVectors.load_or_compute(graph, first)
-    assert sorted(first.given) == ["Ann", "Bob", "Cid", "likes"]
-    found = NodeVectors.load_or_compute(graph, again)
-    assert again.given == []
-    assert np.array_equal(made.vectors, found.vectors)
-    assert np.array_equal(found.vectors, expected(graph))
-    assert isinstance(found.vectors, np.memmap)
-    assert vectors_folder(tmp_path / "g", "counting").is_dir()
-
-
-def test_vectors_of_a_graph_in_memory_are_kept_nowhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    NodeVectors.load_or_compute(graph_of("Ann", "Bob"), Counting())
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_only_changed_and_new_texts_are_encoded_again_and_rows_may_move(tmp_path):
-    folder = tmp_path / "vectors" / "counting"
-    NodeVectors.load_or_compute(graph_of("Bob", "Cid", "Dan"), Counting(), folder=folder)
-    changed, encode = graph_of("Abe", "Bob", "Dan", relation="knows"), Counting()
-    found = NodeVectors.load_or_compute(changed, encode, folder=folder)
-    assert sorted(encode.given) == ["Abe", "knows"]
-    assert np.array_equal(found.vectors, expected(changed))
-    renamed, encode = graph_of("Abe", "Bob", "Dan", relation="knows", description="x"), Counting()
-    NodeVectors.load_or_compute(renamed, encode, folder=folder)
-    assert len(encode.given) == 4
-
-
-def test_vectors_beside_a_neighbouring_snapshot_are_used(tmp_path):
-    old = graph_of("Ann", "Bob").save(tmp_path / "old")
-    none = KnowledgeGraph.from_records([], []).save(tmp_path / "pnone")
-    new = graph_of("Ann", "Bob", "Cid").save(tmp_path / "znew")
-    for graph in (old, none):
-        NodeVectors.load_or_compute(graph, Counting())
-    encode = Counting()
-    found = NodeVectors.load_or_compute(new, encode)
-    assert sorted(encode.given) == ["Cid", "likes"]
-    assert np.array_equal(found.vectors, expected(new))
-
-
-def test_damaged_vectors_and_those_of_another_encoder_are_computed_again(tmp_path):
-    graph = graph_of("Ann", "Bob").save(tmp_path / "g")
-    NodeVectors.load_or_compute(graph, Counting())
-    (file,) = vectors_folder(tmp_path / "g", "counting").glob("vectors-*.npy")
-    file.write_bytes(file.read_bytes()[:-1])
-    encode = Counting()
-    again = NodeVectors.load_or_compute(graph, encode)
-    assert len(encode.given) == 3
-    assert np.array_equal(again.vectors, expected(graph))
-    other = Counting()
-    other.name = "other"
-    NodeVectors.load_or_compute(graph, other)
-    assert len(other.given) == 3

@@ -18,13 +18,13 @@ from kgfm.linking.confusable import Confusable, confusable
 from kgfm.linking.contexts import marked, marked_vectors
 from kgfm.linking.fine_tuning import fine_tune
 from kgfm.linking.formats.document import Document
-from kgfm.linking.text_vectors import EntityVectors
 from kgfm.linking.weights import shipped_weights
 from kgfm.pipeline import Pipeline
 from kgfm.storage import DamagedFileError
 from kgfm.training import BiEncoder, TrainingConfig, fit_text_encoder
 from kgfm.training.mentions import MentionCollator
 from kgfm.types import Mention
+from kgfm.vectors import NodeVectors
 
 TINY = {"name": "tiny-bert", "freeze": 1}
 CONFIG = TrainingConfig(epochs=6, batch_size=8, learning_rate=3e-3, max_tokens=32)
@@ -307,11 +307,11 @@ def test_no_encoder_reads_the_vectors_of_another(tuned: Linker, tmp_path: Path) 
     backbone = load_backbone(TINY)
     rows = np.arange(len(graph))
     for encode in (TextEncoder(backbone, max_tokens=32), tuned.encode):
-        vectors = EntityVectors(graph, encode)
-        vectors.compute_all()
+        vectors = NodeVectors.load_or_compute(graph, encode)
         wanted = encode([graph.text(row) for row in rows.tolist()])
-        np.testing.assert_allclose(vectors.take(rows), wanted, atol=1e-3)
-        np.testing.assert_array_equal(EntityVectors(graph, encode).take(rows), vectors.take(rows))
+        np.testing.assert_allclose(vectors.entities(rows), wanted, atol=1e-3)
+        again = NodeVectors.load_or_compute(KnowledgeGraph.open(tmp_path / "graph"), encode)
+        np.testing.assert_array_equal(again.vectors, vectors.vectors)
     before = TextEncoder(backbone).name
     with torch.no_grad():
         next(backbone.layers[-1].parameters()).add_(0.1)

@@ -1,4 +1,4 @@
-"""What an encoder says of contexts: windows of a text, vectors of entities, agreement of types."""
+"""What an encoder says of contexts: windows of a text, agreement of types."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from kgfm.linking import Linker, type_vectors
 from kgfm.linking.candidate_features import FEATURES
 from kgfm.linking.contexts import LEAST, MOST, windows
 from kgfm.linking.span_features import Places
-from kgfm.linking.text_vectors import EntityVectors, unit
 from kgfm.linking.type_vectors import TypeVectors
+from kgfm.vectors.encode import unit
 
 TYPES = ["river", "rock band", "city", "big city"]
 GRAPH = KnowledgeGraph.from_records(
@@ -66,26 +66,6 @@ def test_a_window_is_a_sentence_unless_that_is_short_or_long() -> None:
     first, second, third = windows(long + usual)
     assert (first, third) == (0, len(long))
     assert long[second - 1] == " "  # a long one is cut between words
-
-
-# -- vectors --------------------------------------------------------------------------------------
-
-
-def test_entity_vectors_are_computed_once_and_kept_beside_the_snapshot(tmp_path: Path) -> None:
-    encode = Letters()
-    graph = GRAPH.save(tmp_path / "graph")
-    vectors = EntityVectors(graph, encode)
-    rows = np.array([3, 1, 3])
-    first = vectors.take(rows)
-    assert sorted(encode.asked) == sorted({graph.text(1), graph.text(3)})
-    told: list[tuple[int, int]] = []
-    vectors.compute_all(lambda *done: told.append(done))
-    assert told[-1] == (len(graph), len(graph))
-    assert len(encode.asked) == len(graph)
-    again = EntityVectors(graph, encode)
-    np.testing.assert_array_equal(again.take(rows), first)
-    again.compute_all()
-    assert len(encode.asked) == len(graph)
 
 
 # -- types ----------------------------------------------------------------------------------------

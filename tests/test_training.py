@@ -24,13 +24,13 @@ from hypothesis import strategies as st
 from kgfm import KnowledgeGraph, Pipeline
 from kgfm.backbones import TextEncoder
 from kgfm.batch import Batch, Prepared
-from kgfm.encoders import NodeVectors
 from kgfm.metrics import best_threshold
 from kgfm.recipes import read_recipe, shipped
 from kgfm.synthetic import World, label_world, question_world
 from kgfm.tasks import ClassifyTask
 from kgfm.training import LengthBuckets, PreparedData, TrainingConfig, evaluate, fit
 from kgfm.types import Example
+from kgfm.vectors import NodeVectors
 
 TINY = "tiny-bert"
 LABELS = ("farm", "harbour", "mine")

@@ -1,10 +1,8 @@
 """Graph encoders: from a batch's subgraphs to a vector per node."""
 
 from kgfm.encoders.base import ENCODERS, GraphEncoder
-from kgfm.encoders.live import LiveVectors
 from kgfm.encoders.rgcn import RGCN, RGCNLayer
 from kgfm.encoders.text import TextNodes
-from kgfm.encoders.vectors import NodeVectors
 
 ENCODERS.update({"rgcn": RGCN, "text": TextNodes})
 
@@ -12,8 +10,6 @@ __all__ = [
     "ENCODERS",
     "RGCN",
     "GraphEncoder",
-    "LiveVectors",
-    "NodeVectors",
     "RGCNLayer",
     "TextNodes",
 ]

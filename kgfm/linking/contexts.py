@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from kgfm.linking.spans import Span
-from kgfm.linking.text_vectors import Encode, unit
+from kgfm.vectors.encode import Encode, unit
 
 LEAST, MOST = 60, 240
 """Characters that are read as one: a sentence, with the next if it is shorter, and a part of it if

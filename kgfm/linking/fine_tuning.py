@@ -16,9 +16,9 @@ import numpy as np
 
 from kgfm.linking.confusable import confusable
 from kgfm.linking.formats.document import Document
-from kgfm.linking.text_vectors import Encode
 from kgfm.linking.weights import shipped_weights
 from kgfm.storage import replace_file
+from kgfm.vectors import Encode
 
 if TYPE_CHECKING:
     from kgfm.linking.names import Linker

@@ -21,9 +21,9 @@ from kgfm.linking.ranking import Ranking
 from kgfm.linking.saved import encoder_folder, read_linker, resolve_encode, save_linker
 from kgfm.linking.span_features import Places
 from kgfm.linking.spans import Span, Spans, capitals, resolve_spans
-from kgfm.linking.text_vectors import Encode, EntityVectors
 from kgfm.linking.weights import LinkerWeights, kind_of, resolve_weights, shipped_weights
 from kgfm.types import Example, Mention
+from kgfm.vectors import Encode
 
 if TYPE_CHECKING:
     from kgfm.graph import KnowledgeGraph
@@ -158,7 +158,7 @@ class Linker(BaseLinker):
             self.names,
             self.candidates if self.fuzzy else None,
             coherence=self.coherence,
-            vectors=EntityVectors(self.graph, encode) if encode else None,
+            encode=encode,
         )
 
     def __getstate__(self) -> dict[str, Any]:

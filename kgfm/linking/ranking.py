@@ -19,9 +19,9 @@ from kgfm.linking.dictionary import MAX_CANDIDATES, NameDictionary, spelling
 from kgfm.linking.kept import WORTH_KEEPING, beside, keep_arrays, kept_arrays
 from kgfm.linking.ranking_arrays import NAMES, ranking_arrays
 from kgfm.linking.span_features import Places
-from kgfm.linking.text_vectors import EntityVectors
 from kgfm.linking.type_vectors import TypeVectors
 from kgfm.linking.weights import LinkerWeights, shipped_weights
+from kgfm.vectors import Encode, NodeVectors
 
 KIND = "ranking"
 SURELY_NIL = 0.98
@@ -58,7 +58,7 @@ class Ranking:
         dictionary: The names of the graph.
         index: Finds candidates that are alike; ``None`` leaves those with the very name.
         coherence: Whether the candidates of a text speak for each other.
-        vectors: Of the entities, to compare with the context; ``None`` leaves that out.
+        encode: Reads entities and contexts, to compare them; ``None`` leaves that out.
     """
 
     def __init__(
@@ -67,13 +67,14 @@ class Ranking:
         index: CandidateIndex | None = None,
         *,
         coherence: bool = True,
-        vectors: EntityVectors | None = None,
+        encode: Encode | None = None,
     ) -> None:
         self.dictionary = dictionary
         self.graph = dictionary.graph
         self.index = index
         self.coherence = coherence
-        self.vectors = vectors
+        self.encode = encode
+        self.vectors = None if encode is None else NodeVectors.of(self.graph, encode)
 
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -227,13 +228,13 @@ class Ranking:
 
     @cached_property
     def _types(self) -> TypeVectors:
-        assert self.vectors is not None
-        return TypeVectors(self.graph, self.vectors.encode)
+        assert self.encode is not None
+        return TypeVectors(self.graph, self.encode)
 
     @property
     def _marks(self) -> tuple[str, str] | None:
         """What the encoder wants around a mention; ``None`` for one that reads whole texts."""
-        return None if self.vectors is None else getattr(self.vectors.encode, "marks", None)
+        return getattr(self.encode, "marks", None)
 
     def _add_context(
         self,
@@ -244,8 +245,9 @@ class Ranking:
         read: Int64[np.ndarray, "read"],
     ) -> None:
         """Write how like the candidates of some spans are to their contexts."""
+        encode, some = self.encode, places.take(read)
+        assert encode is not None
         assert self.vectors is not None
-        encode, some = self.vectors.encode, places.take(read)
         if self._marks is None:
             window, whole = context_vectors(encode, texts, (some.texts, some.starts))
         else:
@@ -257,7 +259,7 @@ class Ranking:
         of_read = np.flatnonzero(owners >= 0)
         owners = owners[of_read]
         rows, number = np.unique(found.rows[of_read], return_inverse=True)
-        entity = self.vectors.take(rows)[number]
+        entity = self.vectors.entities(rows).astype(np.float32)[number]
         features[of_read, _CONTEXT] = (window[owners] * entity).sum(axis=1)
         features[of_read, _TEXT_CONTEXT] = (whole[owners] * entity).sum(axis=1)
         agreement = self._types.agreement(window, owners, found.rows[of_read])

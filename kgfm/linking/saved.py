@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from kgfm.linking.text_vectors import Encode
 from kgfm.storage import DamagedFileError, file_path, read_manifest, replace_file, write_folder
+from kgfm.vectors import Encode
 
 if TYPE_CHECKING:
     from kgfm.linking.names import Linker

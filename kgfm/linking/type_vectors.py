@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from kgfm.graph import KnowledgeGraph
-from kgfm.linking.text_vectors import Encode, TextVectors, unit
+from kgfm.vectors import Encode, type_vectors
+from kgfm.vectors.encode import unit
 
-KIND = "type-vectors"
 MOST_AT_ONCE = 4096
 """More types are read as they come up; the mean is taken of so many of them."""
 WORTH_KEEPING = 500
@@ -34,10 +34,7 @@ class TypeVectors:
         self.graph = graph
         self._ids = np.asarray(graph.type_ids)
         self._indptr = np.asarray(graph.type_indptr)
-        names = graph.type_names
-        self._vectors = TextVectors(
-            graph, encode, text_of=lambda row: names[row], count=len(names), kind=KIND
-        )
+        self._vectors = type_vectors(graph, encode)
 
     def agreement(
         self,
@@ -74,16 +71,16 @@ class TypeVectors:
         before = np.cumsum(counts) - counts
         place = np.repeat(first - before, counts) + np.arange(int(counts.sum()))
         types, number = np.unique(self._ids[place], return_inverse=True)
-        apart = unit(self._vectors.take(types.astype(np.int64)) - self._mean)
+        apart = unit(self._vectors.take(types).astype(np.float32) - self._mean)
         likeness = np.einsum("pw,pw->p", apart[number], contexts[np.repeat(owners, counts)])
         best: np.ndarray = np.maximum.reduceat(likeness, before)
         return best
 
     @cached_property
     def _mean(self) -> Float32[np.ndarray, "width"]:
-        count = len(self._vectors)
+        count = len(self.graph.type_names)
         if WORTH_KEEPING < count <= MOST_AT_ONCE:
             self._vectors.compute_all()
         some = np.unique(np.linspace(0, count - 1, min(count, MOST_AT_ONCE)).astype(np.int64))
-        mean: np.ndarray = self._vectors.take(some).mean(axis=0)
+        mean: np.ndarray = self._vectors.take(some).mean(axis=0, dtype=np.float32)
         return mean

@@ -14,7 +14,6 @@ import torch
 
 from kgfm.backbones import TextEncoder
 from kgfm.batch import Collator, Prepared
-from kgfm.encoders import LiveVectors, NodeVectors
 from kgfm.explain import explain
 from kgfm.frozen import FrozenStates
 from kgfm.linking import LINKERS, BaseLinker
@@ -26,6 +25,7 @@ from kgfm.retrieval import RETRIEVERS, Graph, LiveGraph, Retriever
 from kgfm.tasks import TASKS, Task
 from kgfm.training import TrainingConfig, evaluate, fit
 from kgfm.types import Evidence, Example, Mention, Prediction, texts_in
+from kgfm.vectors import LiveVectors, NodeVectors
 
 if TYPE_CHECKING:
     import lightning as L

@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 import kgfm
 from kgfm.backbones import BACKBONES, Backbone, TextEncoder
 from kgfm.backbones.saved import read_backbone, write_backbone
-from kgfm.encoders import ENCODERS, NodeVectors
+from kgfm.encoders import ENCODERS
 from kgfm.fusion import FUSIONS
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking import LINKERS
@@ -40,6 +40,7 @@ from kgfm.storage import (
     write_folder,
 )
 from kgfm.tasks import TASKS
+from kgfm.vectors import NodeVectors
 
 if TYPE_CHECKING:
     from kgfm.pipeline.pipeline import Pipeline

@@ -23,8 +23,8 @@ from kgfm.recipes.report import write_json
 from kgfm.types import Example
 
 if TYPE_CHECKING:
-    from kgfm.encoders import NodeVectors
     from kgfm.pipeline import Pipeline
+    from kgfm.vectors import NodeVectors
 
 Say = Callable[[str], None]
 """Told, in plain lines, what is being done."""
@@ -69,7 +69,7 @@ def text_vectors(
             "and fusion to null."
         )
     from kgfm.backbones import TextEncoder
-    from kgfm.encoders import NodeVectors
+    from kgfm.vectors import NodeVectors
 
     last = time.monotonic()
 

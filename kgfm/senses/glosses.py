@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from kgfm.backbones import TextEncoder
-from kgfm.encoders.vectors import text_digests, vectors_folder
 from kgfm.senses.inventory import Inventory
 from kgfm.storage import DamagedFileError, file_path, read_manifest, write_folder
+from kgfm.vectors import text_digests, vectors_folder
 
 KIND, FORMAT = "glosses", 1
 MAX_TOKENS = 80

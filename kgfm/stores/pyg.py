@@ -30,7 +30,7 @@ def write(graph: KnowledgeGraph, *, vectors: Any = None, names: bool = True) -> 
     Args:
         graph: The graph.
         vectors: Node features ``x``: an array with a row for each entity, or
-            :class:`~kgfm.encoders.NodeVectors`.
+            :class:`~kgfm.vectors.NodeVectors`.
         names: Whether labels, aliases, descriptions, types and attributes come along, as
             ``entity_fields``. With them :func:`read` gives the same snapshot back.
     """

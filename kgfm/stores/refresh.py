@@ -13,7 +13,7 @@ back to ``update`` as keyword arguments, under those that the user gives anew.
 
 Nothing is written before the new graph is whole; then :mod:`kgfm.storage` swaps it in by replacing
 one file, so the old snapshot serves until then, and after a kill at any moment. Vectors beside the
-snapshot follow key and text (:class:`kgfm.encoders.vectors.NodeVectors`): only new texts are
+snapshot follow key and text (:class:`kgfm.vectors.NodeVectors`): only new texts are
 encoded when the graph is next used.
 """
 

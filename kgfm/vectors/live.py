@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from kgfm.encoders.vectors import Encode
 from kgfm.retrieval import LiveGraph
 from kgfm.retrieval.recent import RecentCache
+from kgfm.vectors.encode import Encode, encoded, name_of
 
 _FOREVER = float("inf")  # a vector belongs to its text, which never grows old
 
@@ -15,7 +15,7 @@ _FOREVER = float("inf")  # a vector belongs to its text, which never grows old
 class LiveVectors:
     """Vectors of the entities and relations of a live graph, by their texts.
 
-    They are those that :class:`kgfm.encoders.NodeVectors` has for the same texts; the ones used
+    They are those that :class:`kgfm.vectors.NodeVectors` has for the same texts; the ones used
     last are kept.
 
     Args:
@@ -27,9 +27,9 @@ class LiveVectors:
     def __init__(self, graph: LiveGraph, encode: Encode, *, remember: int = 100_000) -> None:
         self._graph, self._encode = graph, encode
         self._vectors: RecentCache[str, np.ndarray] = RecentCache(remember, _FOREVER)
-        self.encoder = encode.name
+        self.encoder = name_of(encode)
         """Name of the text encoder."""
-        self.width = int(encode(["width"]).shape[1])
+        self.width = int(encoded(encode, ["width"]).shape[1])
 
     def entities(self, rows: np.ndarray) -> Float[np.ndarray, "row width"]:
         """Vectors of the entities in these rows."""
@@ -45,7 +45,7 @@ class LiveVectors:
         known = {text: self._vectors.get(text) for text in dict.fromkeys(texts)}
         new = [text for text, vector in known.items() if vector is None]
         if new:
-            for text, vector in zip(new, self._encode(new), strict=True):
+            for text, vector in zip(new, encoded(self._encode, new), strict=True):
                 known[text] = vector
                 self._vectors.put(text, vector)
         vectors = [known[text] for text in texts]
