@@ -19,6 +19,7 @@ PACKAGE = Path(kgfm.__file__).parent
 
 ROWS: list[tuple[int, tuple[str, ...]]] = [
     (0, ("types", "registry")),
+    (0, ("inputs",)),
     (0, ("storage",)),
     (0, ("shards",)),
     (1, ("graph",)),

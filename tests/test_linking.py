@@ -184,7 +184,7 @@ def test_what_is_no_text_is_refused_by_its_index(linker: Linker, wrong: object) 
 
 
 def test_one_text_instead_of_a_list_is_refused(linker: Linker) -> None:
-    with pytest.raises(TypeError, match="call the linker itself"):
+    with pytest.raises(TypeError, match=r"write linker\.link\(\[text\]\)"):
         linker.link("Heat")
 
 

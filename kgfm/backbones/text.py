@@ -14,6 +14,7 @@ from jaxtyping import Float
 from kgfm.backbones import saved
 from kgfm.backbones.backbone import Backbone
 from kgfm.backbones.load import load_backbone
+from kgfm.inputs import texts_in
 
 _PASS_TOKENS, _PADDING = 24, 0.1
 
@@ -97,14 +98,19 @@ class TextEncoder:
     def __call__(
         self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None
     ) -> Float[np.ndarray, "text width"]:
-        """Return one vector of length 1 per text; ``progress`` is told of (done, total) texts."""
+        """Return one vector of length 1 per text; ``progress`` is told of (done, total) texts.
+
+        Raises:
+            TypeError: These are not several texts, or one of them is no ``str``.
+        """
+        texts = [*texts_in(texts, "encode")]
         if not texts:
             return np.zeros((0, self.backbone.width), dtype=np.float32)
         was_training = self.backbone.training
         self.backbone.eval()
         device = next(self.backbone.parameters()).device
         ids = self.backbone.tokenizer(
-            list(texts), truncation=True, max_length=min(self.max_tokens, self.backbone.max_tokens)
+            texts, truncation=True, max_length=min(self.max_tokens, self.backbone.max_tokens)
         )["input_ids"]
         vectors = np.zeros((len(ids), self.backbone.width), dtype=np.float32)
         done = 0

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from kgfm.inputs import text_in, texts_in
 from kgfm.types import Mention
 
 if TYPE_CHECKING:
@@ -25,14 +26,17 @@ class BaseLinker(ABC):
         None overlaps another, unless the linker was told so.
 
         Raises:
-            TypeError: One of the texts is no ``str``; the message names its index.
+            TypeError: These are not several texts, or one of them is no ``str``; the message says
+                what to write, and names the index of the one.
         """
 
     def __call__(self, text: str) -> list[Mention]:
-        """Return the mentions of one text."""
-        if not isinstance(text, str):
-            raise TypeError(f"A text is a str, got {type(text).__name__}; link() takes several.")
-        return list(self.link([text])[0])
+        """Return the mentions of one text.
+
+        Raises:
+            TypeError: It is no text; the message says what to write.
+        """
+        return list(self.link([text_in(text, "linker", "linker.link")])[0])
 
     def link_spans(self, text: str, spans: Sequence[tuple[int, int]]) -> list[Mention]:
         """Link given spans (start, end) of a text: a mention for each, in their order, NIL too.
@@ -44,14 +48,20 @@ class BaseLinker(ABC):
         raise TypeError(f"{type(self).__name__} finds its spans itself; it takes no given ones.")
 
     def pipe(self, texts: Iterable[str], batch_size: int = 64) -> Iterator[tuple[Mention, ...]]:
-        """Link a stream of texts, reading ``batch_size`` of them at a time."""
+        """Link a stream of texts, reading ``batch_size`` of them at a time.
+
+        Raises:
+            ValueError: ``batch_size`` is less than 1.
+            TypeError: These are not several texts, or one of them is no ``str``; the message says
+                what to write, and names the index of the one.
+        """
         if batch_size < 1:
             raise ValueError(f"batch_size is at least 1, got {batch_size}.")
-        stream, first = iter(texts), 0
+        return self._pipe(texts_in(texts, "linker.pipe"), batch_size)
+
+    def _pipe(self, stream: Iterator[str], batch_size: int) -> Iterator[tuple[Mention, ...]]:
         while batch := list(islice(stream, batch_size)):
-            check_texts(batch, first)
             yield from self.link(batch)
-            first += len(batch)
 
     def config(self) -> dict[str, Any]:
         """Return the arguments that build an equal linker over another graph, as JSON."""
@@ -60,15 +70,3 @@ class BaseLinker(ABC):
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self.config().items())
         return f"{type(self).__name__}({given})"
-
-
-def check_texts(texts: Sequence[str], first: int = 0) -> None:
-    """Refuse what is no text, naming its index; ``first`` is the index of the first text."""
-    if isinstance(texts, (str, bytes)):
-        raise TypeError("link() takes a list of texts; for one text call the linker itself.")
-    for index, text in enumerate(texts, first):
-        if not isinstance(text, str):
-            raise TypeError(
-                f"Text {index} is {type(text).__name__}, not str"
-                + (f": {text!r:.40}." if text is not None else "; leave it out or give ''.")
-            )

@@ -123,7 +123,7 @@ def evaluate(
         ValueError: There is no text, or no gold mention at all.
     """
     graph = linker.graph
-    documents = [in_graph(one, graph, key_of) for one in documents_of(gold)]
+    documents = [in_graph(one, graph, key_of) for one in documents_of(gold, "evaluate")]
     if not any(document.mentions for document in documents):
         raise ValueError(
             f"None of the {len(documents):,} texts has a gold mention; is the format right?"

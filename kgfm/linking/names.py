@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kgfm.inputs import text_in, texts_in
 from kgfm.linking import fine_tuning, unranked
-from kgfm.linking.base import BaseLinker, check_texts
+from kgfm.linking.base import BaseLinker
 from kgfm.linking.calibration import calibrated
 from kgfm.linking.candidates import CandidateIndex
 from kgfm.linking.choose import merged
@@ -209,15 +210,16 @@ class Linker(BaseLinker):
         given = ", ".join(f"{name}={getattr(self, name)!r}" for name in _ARGUMENTS)
         return f"{type(self).__name__}({given})"
 
-    def link(self, texts: Sequence[str]) -> list[tuple[Mention, ...]]:
+    def link(self, texts: Iterable[str]) -> list[tuple[Mention, ...]]:
         """Return the mentions of each text, in the order of the text.
 
         None overlaps another, unless the linker is ``overlapping``.
 
         Raises:
-            TypeError: One of the texts is no ``str``; the message names its index.
+            TypeError: These are not several texts, or one of them is no ``str``; the message says
+                what to write, and names the index of the one.
         """
-        check_texts(texts)
+        texts = [*texts_in(texts, "linker.link")]
         if self.ranked:
             return [*map(tuple, link_in_passages(texts, self.names, self._by_probability))]
         return unranked.link(self, texts, self._find_spans)
@@ -230,8 +232,9 @@ class Linker(BaseLinker):
 
         Raises:
             ValueError: A span does not lie within the text.
+            TypeError: The text is none.
         """
-        check_texts([text])
+        text = text_in(text, "linker.link_spans", "linker.link")
         for start, end in spans:
             if not 0 <= start < end <= len(text):
                 raise ValueError(f"A span lies within the text's {len(text)}; got {start}, {end}.")
@@ -277,10 +280,13 @@ class Linker(BaseLinker):
             say: Told what that training does.
 
         Raises:
+            TypeError: These are no examples or documents.
             ValueError: There is too little to learn from, ``fine_tune`` without ``context``, fewer
                 than two folds, or ``resume`` without what was begun with the same texts.
         """
-        documents = [in_graph(one, self.graph, key_of) for one in documents_of(examples)]
+        documents = [
+            in_graph(one, self.graph, key_of) for one in documents_of(examples, "linker.fit")
+        ]
         parts = [(self.ranking, documents)]
         if fine_tune:
             if not self.context:
@@ -296,7 +302,7 @@ class Linker(BaseLinker):
         self.ranked = True
         return self
 
-    def calibrate(self, texts: Sequence[str]) -> Linker:
+    def calibrate(self, texts: Iterable[str]) -> Linker:
         """Fit the probabilities to a corpus of which nothing is known but some of its texts.
 
         How many of a corpus's names a graph has is estimated from them
@@ -308,8 +314,9 @@ class Linker(BaseLinker):
 
         Raises:
             ValueError: No span of the texts has a candidate.
+            TypeError: These are not several texts, or one of them is no ``str``.
         """
-        check_texts(texts)
+        texts = [*texts_in(texts, "linker.calibrate")]
         weights = self.weights or shipped_weights()
         kinds = dict(weights.kinds)
         free = self._places(texts)

@@ -46,7 +46,7 @@ def write(path: str | Path, documents: Iterable[Document | Example], format: str
     Raises:
         ValueError: There is no such format.
     """
-    format_of(format).write(Path(path), documents_of(documents))
+    format_of(format).write(Path(path), documents_of(documents, "write"))
 
 
 def format_of(name: str) -> ModuleType:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kgfm.inputs import texts_in
 from kgfm.types import Example, Mention
 
 if TYPE_CHECKING:
@@ -45,9 +46,13 @@ class Document:
         return cls(example.text, example.mentions or (), id)
 
 
-def documents_of(given: Iterable[Document | Example]) -> Iterator[Document]:
-    """Yield documents; examples are numbered from 0."""
-    for number, one in enumerate(given):
+def documents_of(given: Iterable[Document | Example], what: str) -> Iterator[Document]:
+    """Yield documents; examples are numbered from 0. ``what`` was called, for the message.
+
+    Raises:
+        TypeError: These are no documents or examples, or one of them is neither.
+    """
+    for number, one in enumerate(texts_in(given, what, (Example, Document))):
         yield one if isinstance(one, Document) else Document.of(one, str(number))
 
 
