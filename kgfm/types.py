@@ -169,6 +169,7 @@ class About:
     Raises:
         ValueError: There are neither one nor two spans, one is reversed or empty, or there is not
             one entity for each.
+        TypeError: ``labels`` are no strings.
     """
 
     spans: tuple[tuple[int, int], ...]
@@ -183,6 +184,8 @@ class About:
                 raise ValueError(f"A span needs 0 <= start < end, got ({start}, {end}).")
         if self.entities is not None and len(self.entities) != len(self.spans):
             raise ValueError(f"{len(self.spans)} spans, but {len(self.entities)} entities.")
+        if self.labels is not None:
+            object.__setattr__(self, "labels", _labels(self.labels, "labels"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +217,10 @@ class Example:
         mentions: Given mentions; ``None`` lets the linker find them.
         choices: Texts to choose among, for a task that does.
         about: Spans that are asked about, for a task that reads them.
+
+    Raises:
+        TypeError: The text or a target is no string; the message says what to write.
+        ValueError: What is asked about ends behind the text.
     """
 
     text: str
@@ -222,18 +229,40 @@ class Example:
     choices: tuple[str, ...] = ()
     about: tuple[About, ...] = ()
     where: str = field(default="", repr=False, compare=False)
-    """Where it was read, such as a file and its line."""
+    """Where it was read, such as a file and its line; what is wrong with it is said with that."""
 
     def __post_init__(self) -> None:
+        where = f"{self.where}: " if self.where else ""
         if not isinstance(self.text, str):
-            raise TypeError(f"An example's text is a str, got {type(self.text).__name__}.")
-        if isinstance(self.target, str):
-            raise TypeError(f"target is a tuple of strings; write ({self.target!r},).")
+            raise TypeError(f"{where}An example's text is a str, got {type(self.text).__name__}.")
+        if self.target is not None:
+            object.__setattr__(self, "target", _labels(self.target, f"{where}target"))
         for one in about_spans(self.about):
             if one[1] > len(self.text):
                 raise ValueError(
-                    f"The span {one} ends behind the text, which has {len(self.text)} characters."
+                    f"{where}The span {one} ends behind the text, which has "
+                    f"{len(self.text)} characters."
                 )
+
+
+def _labels(given: Any, what: str) -> tuple[str, ...]:
+    """Return labels or keys as plain strings; others would be lost when the model is saved."""
+    name = what.rpartition(" ")[2]
+    if isinstance(given, str):
+        raise TypeError(f"{what} is a tuple of strings; write ({str(given)!r},).")
+    if not isinstance(given, tuple | list):
+        instead = f"tuple({name})" if hasattr(given, "__iter__") else f"(str({given!r:.80}),)"
+        raise TypeError(
+            f"{what} is a tuple of strings; got {given!r:.80}. Write {instead}, or None where "
+            "nothing is known."
+        )
+    for label in given:
+        if not isinstance(label, str):
+            raise TypeError(
+                f"{what} holds {label!r:.80}, a {type(label).__name__}; labels and keys are "
+                f"strings: write str({label!r:.80}), or {name}=None where nothing is known."
+            )
+    return tuple(str.__str__(label) for label in given)
 
 
 def about_spans(about: Sequence[About]) -> list[tuple[int, int]]:
@@ -345,10 +374,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
-def texts_in(given: Any, what: str) -> Any:
-    """Refuse what would be read key by key or letter by letter."""
-    if isinstance(given, (str, bytes, dict)) or not hasattr(given, "__iter__"):
-        raise TypeError(f"Give several {what}; got {type(given).__name__}.")
-    return given

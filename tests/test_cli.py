@@ -18,6 +18,8 @@ from worlds import tiny_recipe
 import kgfm
 from kgfm.cli.app import COMMANDS, main
 from kgfm.cli.commands import RUN
+from kgfm.linking import Linker
+from kgfm.pipeline import Pipeline
 
 FILMS = """@prefix : <http://example.org/> .
 @prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
@@ -156,6 +158,65 @@ def test_texts_may_come_from_a_file(
         "One.",
         "Two.",
     ]
+
+
+def with_mentions(run: Path, file: Path, **changes: Any) -> list[dict[str, Any]]:
+    """Write three lines of one text: as the linker reads it, NIL, and naming another entity."""
+    graph = Pipeline.load(run).graph
+    first = json.loads((run.parent / "test.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    text = first["text"]
+    (found,) = Linker(graph)(text)
+    other = next(key for key in graph.keys if key != found.entity and graph.degree[graph.row(key)])
+    lines: list[dict[str, Any]] = [{"text": text, "target": "of no entity"}]
+    for entity in (None, other):
+        mention = {"start": found.start, "end": found.end, "entity": entity, **changes}
+        lines.append({"text": text, "mentions": [mention]})
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8-sig")
+    return lines
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_mentions_of_a_file_are_used_as_in_training(run: Path, here: Path, command: str) -> None:
+    lines = with_mentions(run, here / "texts.jsonl")
+    assert main([command, str(run), "--file", "texts.jsonl", "--json", "said.json"]) == 0
+    plain, nil, other = read(here / "said.json")
+    assert plain["graph_used"]
+    assert plain["text"] == lines[0]["text"]
+    assert not nil["graph_used"]
+    assert [mention["entity"] for mention in other["mentions"]] == [
+        lines[2]["mentions"][0]["entity"]
+    ]
+    assert other["scores"] != plain["scores"]
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"entity": "nobody"}, "texts.jsonl, line 2: No entity 'nobody'"),
+        ({"candidates": [["nobody", 0.5]]}, "texts.jsonl, line 2: No entity 'nobody'"),
+        ({"enttiy": "x"}, "texts.jsonl, line 2: mention 0 has an unknown 'enttiy'"),
+    ],
+)
+def test_a_mention_that_the_graph_does_not_have_is_named(
+    run: Path,
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    changes: dict[str, Any],
+    reason: str,
+) -> None:
+    with_mentions(run, here / "texts.jsonl", **changes)
+    assert main([command, str(run), "--file", "texts.jsonl"]) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_text(
+    run: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "texts.txt").write_text("One.\nTwo.\n", encoding="utf-8-sig")
+    assert main(["predict", str(run), "--file", "texts.txt", "--json", "said.json"]) == 0
+    assert [said["text"] for said in read(here / "said.json")] == ["One.", "Two."]
 
 
 def test_controls_print_and_write_the_table(

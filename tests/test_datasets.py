@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from kgfm.datasets import DATASETS, Dataset, film_genres, jsonl, metaqa, split
 from kgfm.datasets.base import compiled
 from kgfm.datasets.films import GENRES, HAS_GENRE, HAS_TAGS
+from kgfm.datasets.jsonl import read_examples
 from kgfm.datasets.metaqa import answer_keys
 from kgfm.graph import KnowledgeGraph
 from kgfm.storage import MANIFEST
@@ -288,15 +291,122 @@ def test_own_graph_may_be_a_file_or_a_snapshot(own):
         ('{"text": "x", "label": "y"}', "unknown 'label'"),
         ('{"text": "x", "target": 3}', "'target' is a string or a list"),
         ('{"text": "x", "mentions": {}}', "'mentions' is a list"),
-        ('{"text": "x", "mentions": [{"start": 0}]}', "needs start, end and entity"),
-        ('{"text": "x", "mentions": [{"start": 0, "end": 9, "entity": "Heat"}]}', "1 characters"),
-        ('{"text": "x", "mentions": [{"start": 0, "end": 1, "entity": "Haet"}]}', "mean 'Heat'"),
+        ('{"text": "x", "target": ["a", 1]}', "'target' is a string or a list"),
+        ('{"text": "x", "target": [null]}', "'target' is a string or a list"),
+        ('{"text": "x", "target": NaN}', "'target' is a string or a list"),
+        ("[" * 20_000, "recursion"),
     ],
 )
 def test_a_bad_line_is_named_with_its_file_and_number(own, line, reason):
     write(own / "bad.jsonl", ['{"text": "fine"}', line])
     with pytest.raises(ValueError, match=r"bad\.jsonl, line 2: .*" + reason):
         read(own, train="bad.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"end": 9}, "mention 1 goes from 0 to 9; the text has 4 characters"),
+        ({"start": -1}, "goes from -1 to 4"),
+        ({"start": 4}, "goes from 4 to 4"),
+        ({"start": True}, "goes from True to 4"),
+        ({"end": 4.0}, "goes from 0 to 4.0"),
+        ({"entity": "Haet"}, "mean 'Heat'"),
+        ({"entity": 3}, "the entity of mention 1 is a key, or null for NIL; got 3"),
+        ({"entity": ""}, "a key, or null for NIL; got ''"),
+        ({"entity": ["Heat"]}, "a key, or null for NIL"),
+        ({"entity": None, "start": None}, "goes from None to 4"),
+        ({"enttiy": "Heat"}, "mention 1 has an unknown 'enttiy'. Did you mean 'entity'"),
+        ({"key": "Heat"}, "unknown 'key'. A mention has start, end, entity, text, score, candid"),
+        ({"text": "Heal"}, "says 'Heal', but 'Heat' stands at 0 to 4"),
+        ({"score": 2}, "the score of mention 1 is a number from 0 to 1; got 2"),
+        ({"score": "high"}, "a number from 0 to 1; got 'high'"),
+        ({"score": None}, "a number from 0 to 1; got None"),
+        ({"candidates": {"Heat": 1}}, "the candidates of mention 1 are [[key, prior], ...]"),
+        ({"candidates": None}, "the candidates of mention 1 are [[key, prior], ...]"),
+        ({"candidates": ["Heat"]}, "a candidate of mention 1 is [key, prior]; got 'Heat'"),
+        ({"candidates": [["Heat"]]}, "is [key, prior]; got ['Heat']"),
+        ({"candidates": [[1, 0.5]]}, "is [key, prior]; got [1, 0.5]"),
+        ({"candidates": [["Heat", True]]}, "the prior of 'Heat' in mention 1 is a number"),
+        ({"candidates": [["Heat", float("nan")]]}, "is a number from 0 to 1; got nan"),
+        ({"candidates": [["Heat", 0.9], ["Haet", 0.1]]}, "mean 'Heat'"),
+        ({"candidates": [["Heat", 0.9], ["Heat", 0.1]]}, "the candidate 'Heat' twice"),
+    ],
+)
+def test_what_is_wrong_within_a_mention_is_named_with_file_and_line(own, changes, reason):
+    good = mention(0, 4, "Heat")
+    line = {"text": "Heat", "mentions": [good, good | changes]}
+    write(own / "bad.jsonl", ['{"text": "fine"}', json.dumps(line)])
+    with pytest.raises(ValueError, match=r"bad\.jsonl, line 2: .*" + re.escape(reason)):
+        read(own, train="bad.jsonl")
+
+
+@pytest.mark.parametrize("missing", ["start", "end", "entity"])
+def test_a_mention_says_where_it_is_and_what_it_names(own, missing):
+    fields = mention(0, 4, "Heat")
+    del fields[missing]
+    write(own / "bad.jsonl", [json.dumps({"text": "Heat", "mentions": [fields]})])
+    reason = f"line 1: mention 0 has no '{missing}'; it needs start, end and entity, which is a key"
+    with pytest.raises(ValueError, match=reason):
+        read(own, train="bad.jsonl")
+
+
+@pytest.mark.parametrize("given", ["Heat", 3, None, [0, 4, "Heat"]])
+def test_a_mention_is_an_object(own, given):
+    write(own / "bad.jsonl", [json.dumps({"text": "Heat", "mentions": [given]})])
+    with pytest.raises(ValueError, match="line 1: mention 0 is an object with start, end and ent"):
+        read(own, train="bad.jsonl")
+
+
+def test_a_mention_may_be_nil_and_bring_its_candidates_and_score(own):
+    candidates = [["Heat", 0.7], ["Alien", 0]]
+    lines = [
+        {"text": "Heat", "mentions": [mention(0, 4, None)]},
+        {"text": "Heat", "mentions": [mention(0, 4, None) | {"candidates": candidates}]},
+        {"text": "Heat", "mentions": [mention(0, 4, "Heat") | {"score": 1, "text": "Heat"}]},
+        {"text": "Heat", "mentions": [mention(0, 4, "Heat") | {"candidates": []}]},
+    ]
+    write(own / "nil.jsonl", [*map(json.dumps, lines)])
+    known = (("Heat", 0.7), ("Alien", 0.0))
+    assert [example.mentions for example in read(own, train="nil.jsonl").train] == [
+        (Mention(0, 4, "Heat", None),),
+        (Mention(0, 4, "Heat", None, candidates=known),),
+        (Mention(0, 4, "Heat", "Heat"),),
+        (Mention(0, 4, "Heat", "Heat"),),
+    ]
+
+
+def test_a_mention_written_as_json_is_read_as_it_was(own):
+    given = (Mention(5, 9, "Heat", "Heat", 0.5, (("Heat", 0.5), ("Alien", 0.25))),)
+    line = {"text": "See: Heat", "mentions": [asdict(one) for one in given]}
+    write(own / "own.jsonl", [json.dumps(line)])
+    (example,) = read(own, train="own.jsonl").train
+    assert example.mentions == given
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_an_example_says_where_it_was_read(own):
+    where = [example.where for example in read_examples(own / "train.jsonl")]
+    assert where == [f"{own / 'train.jsonl'}, line {number}" for number in range(1, 5)]
+    with pytest.raises(TypeError, match=r"train\.jsonl, line 3: target holds 1, a int"):
+        replace(read_examples(own / "train.jsonl")[2], target=(1,))
+
+
+def test_a_byte_order_mark_belongs_to_no_text(own):
+    lines = (own / "train.jsonl").read_text(encoding="utf-8")
+    (own / "marked.jsonl").write_text(lines, encoding="utf-8-sig")
+    assert read_examples(own / "marked.jsonl") == read_examples(own / "train.jsonl")
+    (own / "marked.jsonl").write_text("\n" + lines, encoding="utf-8")
+    assert len(read_examples(own / "marked.jsonl")) == 4
+    (own / "marked.jsonl").write_text("", encoding="utf-8-sig")
+    assert read_examples(own / "marked.jsonl") == ()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_line_that_is_not_utf8_is_named(own, encoding):
+    (own / "other.jsonl").write_bytes('{"text": "Müller"}\n'.encode(encoding))
+    with pytest.raises(ValueError, match=r"other\.jsonl, line 1: .*utf-8"):
+        read_examples(own / "other.jsonl")
 
 
 def test_a_missing_file_is_named(own):

@@ -6,10 +6,8 @@ import subprocess
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
-import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import given
@@ -44,14 +42,6 @@ ENTITIES = [
 @pytest.fixture
 def kg() -> KnowledgeGraph:
     return KnowledgeGraph.from_records(ENTITIES, TRIPLES, source={"store": "test"})
-
-
-@pytest.fixture
-def unchecked() -> Iterator[None]:
-    """Let wrong types reach kgfm's own messages, as they do outside the tests."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def triples_of(kg: KnowledgeGraph) -> list[tuple[str, str, str]]:

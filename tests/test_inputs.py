@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from types import MappingProxyType
 from typing import Any
 
-import jaxtyping
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -17,6 +16,7 @@ from kgfm.backbones import TextEncoder
 from kgfm.graph import KnowledgeGraph
 from kgfm.inputs import text_in, texts_in
 from kgfm.linking import Linker
+from kgfm.pipeline import Pipeline
 from kgfm.types import Example
 
 TEXTS = ["Heat is good.", "Alien", ""]
@@ -163,12 +163,6 @@ ENTRANCES: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.fixture
-def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a wrong type through to the code, as outside of tests."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
-
-
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("entrance", ENTRANCES)
 @SEVERAL
@@ -194,3 +188,42 @@ def test_a_linker_learns_from_examples_and_from_nothing_else(given: Any) -> None
         LINKER.fit(given)
     with pytest.raises(TypeError, match=r"^Text 0 is str; give a kgfm.Example or a Document\."):
         LINKER.fit(["Heat"])  # type: ignore[list-item]
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Pipeline:
+    task = {"name": "classify", "labels": ["good", "bad"]}
+    return Pipeline(LINKER.graph, LINKER, task=task, backbone="tiny-bert", text_encoder="tiny-bert")
+
+
+@pytest.mark.usefixtures("unchecked")
+@SEVERAL
+def test_no_entrance_of_a_pipeline_reads_anything_else_as_texts(
+    pipeline: Pipeline, given: Any, instead: str
+) -> None:
+    with pytest.raises(TypeError, match=r"^pipe\(\) takes several texts") as error:
+        pipeline.pipe(given)
+    assert instead.replace("ask(", "pipe(") in str(error.value)
+    if not isinstance(given, str | Example):  # which are one text
+        with pytest.raises(TypeError, match=r"^pipe\(\) takes several texts"):
+            pipeline(given)
+    good = [Example("Heat", ("good",))]
+    for train, validation in ((given, good), (good, given)):
+        with pytest.raises(TypeError, match=r"^fit\(\) takes several examples"):
+            pipeline.fit(train, validation)
+    with pytest.raises(TypeError, match=r"^evaluate\(\) takes several examples"):
+        pipeline.evaluate(given)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_pipeline_learns_from_examples_and_not_from_texts(pipeline: Pipeline) -> None:
+    with pytest.raises(TypeError, match=r"Text 0 is str; .*kgfm\.Example\('Heat', \(label,\)\)"):
+        pipeline.fit(["Heat"], ["Heat"])  # type: ignore[list-item]
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("make", GOOD.values(), ids=GOOD)
+def test_every_series_of_texts_is_answered_as_a_list_is(
+    pipeline: Pipeline, make: Callable[[], Any]
+) -> None:
+    assert pipeline(make()) == pipeline(TEXTS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
-import jaxtyping
 import pytest
 import spacy
 from hypothesis import example, given
@@ -62,12 +61,6 @@ def linker() -> Linker:
 
 def found(mentions: list[Mention]) -> list[tuple[str, str | None]]:
     return [(mention.text, mention.entity) for mention in mentions]
-
-
-@pytest.fixture
-def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a wrong type through to the code, as outside of tests."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 EAGER = Linker(GRAPH, guard=False, min_score=0, keep_nil=True)

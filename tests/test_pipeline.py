@@ -201,13 +201,14 @@ def test_what_is_no_text_is_named_by_its_index(answering: Pipeline, tmp_path: Pa
         check=True,
     )
     assert done.stdout.splitlines() == [
-        "Text 1 is NoneType; give a str or a kgfm.Example.",
+        "Text 1 is NoneType; give a str or a kgfm.Example. Where a text is missing, leave it out "
+        "or give ''.",
         "Text 1 is int; give a str or a kgfm.Example.",
         "Text 33 is bytes; give a str or a kgfm.Example.",
         "Text 0 is list; give a str or a kgfm.Example.",
-        "Give a text or several texts; got NoneType.",
-        "Give a text or several texts; got int.",
-        "Give a text or several texts; got bytes.",
+        "pipe() takes several texts, not None: write pipe([text, ...]).",
+        "pipe() takes several texts, not int: write pipe([text, ...]).",
+        "pipe() takes several texts, not bytes: write pipe([bytes(given).decode()]).",
     ]
 
 

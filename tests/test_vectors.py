@@ -342,6 +342,18 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return seen
 
 
+def contextual(graph: KnowledgeGraph) -> Pipeline:
+    """A pipeline whose linker compares contexts with entities, and whose encoder reads them."""
+    return Pipeline(
+        graph,
+        {"name": "names", "context": True},
+        task="answer",
+        backbone=TINY,
+        text_encoder=TINY,
+        encoder={"name": "rgcn", "width": 16},
+    )
+
+
 def ask_linker(pipeline: Pipeline) -> None:
     pipeline.linker.link(["A boat on the water at Lor1a."])
 
@@ -364,14 +376,7 @@ def test_a_pipeline_whose_linker_and_encoder_read_entities_reads_each_of_them_on
 ) -> None:
     graph = KnowledgeGraph.from_records(NAMESAKES, [("river0", "feeds", "river1")])
     graph = graph.save(tmp_path / "g") if is_on_disk else graph
-    pipeline = Pipeline(
-        graph,
-        {"name": "names", "context": True},
-        task="answer",
-        backbone=TINY,
-        text_encoder=TINY,
-        encoder={"name": "rgcn", "width": 16},
-    )
+    pipeline = contextual(graph)
     for ask in order:
         ask(pipeline)
     texts = [graph.text(row) for row in range(len(graph))]
@@ -381,6 +386,15 @@ def test_a_pipeline_whose_linker_and_encoder_read_entities_reads_each_of_them_on
     assert linker.ranking.vectors is pipeline.vectors
     if is_on_disk:
         assert [path.name for path in tmp_path.glob("g.*/*")] == ["tiny-bert-128"]
+
+
+def test_a_loaded_pipeline_reads_no_entity_again(asked: Counter[str], tmp_path: Path) -> None:
+    graph = KnowledgeGraph.from_records(NAMESAKES, [("river0", "feeds", "river1")])
+    contextual(graph).save(tmp_path / "run")
+    asked.clear()
+    ask_both(Pipeline.load(tmp_path / "run"))
+    assert asked
+    assert not {graph.text(row) for row in range(len(graph))} & asked.keys()
 
 
 def test_the_live_graph_has_the_same_vectors_for_the_same_texts() -> None:

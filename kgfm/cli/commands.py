@@ -197,6 +197,7 @@ def predict(given: Sequence[str]) -> None:
     texts = verbs.texts_of(options.texts, options.file)
     silence()
     pipeline = verbs.load(options.run)
+    verbs.check_mentions(texts, pipeline.graph)
     found = verbs.predict(pipeline, texts)
     for prediction in found:
         line = show.prediction(prediction, pipeline)
@@ -208,18 +209,25 @@ def explain(given: Sequence[str]) -> None:
     """Show which triples an answer rests on: by how much its score falls without each."""
     parser = command_parser("explain", explain.__doc__ or "")
     parser.add_argument("run", help="The folder of a trained recipe.")
-    parser.add_argument("text", help="In quotes.")
+    add_text_options(parser)
     parser.add_argument("--limit", type=int, default=5, help="How many triples are shown.")
     add_json_option(parser, "prediction and evidence")
     options = parse_options(parser, given)
+    texts = verbs.texts_of(options.texts, options.file)
     silence()
     pipeline = verbs.load(options.run)
-    found, evidence = verbs.explain(pipeline, options.text)
-    print(show.prediction(found, pipeline))
-    print(f"named: {show.mentions(found, pipeline.graph)}")
-    lines = list(show.evidence(evidence, pipeline.graph, options.limit))
-    print("\n".join(["the score falls without:", *lines]) if lines else "no triple was read")
-    write_figures(options.json, verbs.as_record(found, evidence))
+    verbs.check_mentions(texts, pipeline.graph)
+    records = []
+    for text in texts:
+        found, evidence = verbs.explain(pipeline, text)
+        line = show.prediction(found, pipeline)
+        print(line if len(texts) == 1 else f"{line}  {' '.join(found.text.split())}")
+        print(f"named: {show.mentions(found, pipeline.graph)}")
+        lines = list(show.evidence(evidence, pipeline.graph, options.limit))
+        print("\n".join(["the score falls without:", *lines]) if lines else "no triple was read")
+        records.append(verbs.as_record(found, evidence))
+    is_one = options.file is None and len(records) == 1
+    write_figures(options.json, records[0] if is_one else records)
 
 
 # -- word senses ----------------------------------------------------------------------------------

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgfm.datasets.jsonl import open_graph, read_examples
+from kgfm.datasets.mentions import check_entities
 from kgfm.graph import KnowledgeGraph
 from kgfm.graph.describe import describe
-from kgfm.types import Evidence, Prediction
+from kgfm.types import Evidence, Example, Prediction
 
 if TYPE_CHECKING:
     from kgfm.linking.findings import Finding
@@ -51,19 +52,23 @@ def load(run: str | Path) -> Pipeline:
     return Pipeline.load(run)
 
 
-def predict(pipeline: Pipeline, texts: Sequence[str]) -> list[Prediction]:
+def predict(pipeline: Pipeline, texts: Sequence[str | Example]) -> list[Prediction]:
     """Ask a pipeline."""
     return pipeline(list(texts))
 
 
-def explain(pipeline: Pipeline, text: str) -> tuple[Prediction, tuple[Evidence, ...]]:
+def explain(pipeline: Pipeline, text: str | Example) -> tuple[Prediction, tuple[Evidence, ...]]:
     """Ask a pipeline, and measure what its answer rests on."""
     prediction = pipeline(text)
     return prediction, pipeline.explain(prediction)
 
 
-def texts_of(given: Sequence[str], file: str | None) -> list[str]:
-    """Return the texts of the command line, or of a file: one a line, or JSON lines."""
+def texts_of(given: Sequence[str], file: str | None) -> list[str | Example]:
+    """Return the texts of the command line, or of a file: one a line, or JSON lines.
+
+    Those of JSON lines keep the mentions that are given there; :func:`check_mentions` compares them
+    with a graph.
+    """
     if file is None:
         if not given:
             raise ValueError('give a text in quotes, such as "Who directed Heat?", or --file FILE.')
@@ -71,9 +76,15 @@ def texts_of(given: Sequence[str], file: str | None) -> list[str]:
     if given:
         raise ValueError("give texts or --file, not both.")
     if file.endswith((".jsonl", ".ndjson")):
-        return [example.text for example in read_examples(file)]
-    lines = Path(file).read_text(encoding="utf-8").splitlines()
+        return [replace(example, target=None) for example in read_examples(file)]
+    lines = Path(file).read_text(encoding="utf-8-sig").splitlines()
     return [line for line in lines if line.strip()]
+
+
+def check_mentions(texts: Sequence[str | Example], graph: object) -> None:
+    """See that a snapshot has the entities that texts mention; a live graph is not asked."""
+    if isinstance(graph, KnowledgeGraph):
+        check_entities([text for text in texts if isinstance(text, Example)], graph)
 
 
 def as_record(prediction: Prediction, evidence: Sequence[Evidence] | None = None) -> dict[str, Any]:

@@ -7,22 +7,27 @@ One JSON object in each line::
      "mentions": [{"start": 6, "end": 11, "entity": "product/phone"}]}
 
 ``target`` is a label or several, or for ``answer`` the keys of the right entities (``[]``:
-unanswerable). Offsets count characters; without ``mentions`` the linker finds them.
+unanswerable). Offsets count characters; without ``mentions`` the linker finds them. An entity that
+is not in the graph is ``null``, and a mention may bring the entities that were weighed, as
+``"candidates": [["product/phone", 0.9], ["product/call", 0.1]]``. So what ``kgfm link --file``
+writes can be read.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kgfm.datasets.base import Dataset, as_file_name, compiled, needed_file, reads
+from kgfm.datasets.mentions import check_entities, mentions_in
 from kgfm.graph import KnowledgeGraph
 from kgfm.registry import nearest
 from kgfm.storage import MANIFEST, sha256
 from kgfm.stores import store_for
-from kgfm.types import Example, Mention
+from kgfm.types import Example
 
 _FIELDS = ("text", "target", "mentions")
 
@@ -71,22 +76,29 @@ def open_graph(path: str | Path, cache: str | Path) -> KnowledgeGraph:
 
 
 def read_examples(path: str | Path, graph: KnowledgeGraph | None = None) -> tuple[Example, ...]:
-    """Read the examples of one file; with a graph, its entities must be those of the mentions."""
+    """Read the examples of one file; with a graph, its entities must be those of the mentions.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A line is not as above, or not UTF-8; the message names the file and the line.
+    """
     path = needed_file(Path(path), "The data set")
     examples = []
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
+            where = f"{path}, line {number}"
             try:
-                examples.append(_example(json.loads(line), graph))
-            except (ValueError, TypeError, KeyError) as error:
-                reason = error.args[0] if isinstance(error, KeyError) else error
-                raise ValueError(f"{path}, line {number}: {reason}") from None
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+                if text.strip():
+                    examples.append(replace(_example(json.loads(text)), where=where))
+            except (ValueError, TypeError, RecursionError) as error:
+                raise ValueError(f"{where}: {error}") from None
+    if graph is not None:
+        check_entities(examples, graph)
     return tuple(examples)
 
 
-def _example(fields: Any, graph: KnowledgeGraph | None) -> Example:
+def _example(fields: Any) -> Example:
     if not isinstance(fields, Mapping):
         raise TypeError(f"a line is a JSON object with 'text', not {type(fields).__name__}.")
     for name in fields:
@@ -107,25 +119,5 @@ def _example(fields: Any, graph: KnowledgeGraph | None) -> Example:
     return Example(
         fields["text"],
         None if target is None else tuple(target),
-        None if mentions is None else _mentions(fields["text"], mentions, graph),
+        None if mentions is None else mentions_in(fields["text"], mentions),
     )
-
-
-def _mentions(text: str, given: Any, graph: KnowledgeGraph | None) -> tuple[Mention, ...]:
-    if not isinstance(given, list):
-        raise TypeError(f"'mentions' is a list; got {type(given).__name__}.")
-    mentions = []
-    for place, one in enumerate(given):
-        try:
-            start, end, entity = one["start"], one["end"], one["entity"]
-        except (TypeError, KeyError):
-            raise ValueError(f"mention {place} needs start, end and entity; got {one!r}.") from None
-        if not (type(start) is type(end) is int and 0 <= start < end <= len(text)):
-            raise ValueError(
-                f"mention {place} goes from {start!r} to {end!r}; "
-                f"the text has {len(text)} characters."
-            )
-        if entity is not None and graph is not None:
-            graph.row(entity)
-        mentions.append(Mention(start, end, text[start:end], entity))
-    return tuple(mentions)

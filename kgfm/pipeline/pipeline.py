@@ -16,6 +16,8 @@ from kgfm.backbones import TextEncoder
 from kgfm.batch import Collator, Prepared
 from kgfm.explain import explain
 from kgfm.frozen import FrozenStates
+from kgfm.graph import KnowledgeGraph
+from kgfm.inputs import texts_in
 from kgfm.linking import LINKERS, BaseLinker
 from kgfm.model import KGModel
 from kgfm.pipeline.live import check_linker, live_retriever, retrieve_or_nothing
@@ -24,7 +26,7 @@ from kgfm.registry import check_arguments
 from kgfm.retrieval import RETRIEVERS, Graph, LiveGraph, Retriever
 from kgfm.tasks import TASKS, Task
 from kgfm.training import TrainingConfig, evaluate, fit
-from kgfm.types import Evidence, Example, Mention, Prediction, texts_in
+from kgfm.types import Evidence, Example, Mention, Prediction
 from kgfm.vectors import LiveVectors, NodeVectors
 
 if TYPE_CHECKING:
@@ -104,6 +106,8 @@ class Pipeline:
         self.max_tokens = max_tokens
         self.seed = seed
         self._vectors = vectors
+        if vectors is not None and isinstance(graph, KnowledgeGraph):
+            vectors.share(graph)  # with a linker that compares contexts
         self.training: dict[str, Any] = {}
 
     @property
@@ -210,7 +214,7 @@ class Pipeline:
         """
         check_arguments("fit", TrainingConfig, settings)
         config = config or TrainingConfig(**{"max_tokens": self.max_tokens, **settings})
-        train, validation = _examples(train), _examples(validation)
+        train, validation = _examples(train, "fit"), _examples(validation, "fit")
         self.max_tokens = config.max_tokens
         self.__dict__.pop("collator", None)  # it may have been made for other settings
         self.learn([*train, *validation])
@@ -245,7 +249,7 @@ class Pipeline:
     ) -> dict[str, float]:
         """Return the metrics of the task on examples whose targets are known."""
         config = config or TrainingConfig(max_tokens=self.max_tokens)
-        prepared = self.prepare(examples)
+        prepared = self.prepare(_examples(examples, "evaluate"))
         if cache is not None:
             self._use_cache(config, cache, prepared)
         try:
@@ -269,7 +273,8 @@ class Pipeline:
 
     def prepare(self, examples: Iterable[Text]) -> list[Prepared]:
         """Link, cut subgraphs and tokenise: all that can be done text by text."""
-        return self.questions.prepare(_examples(examples))
+        asked = [_example(text) for text in texts_in(examples, "prepare", (str, Example))]
+        return self.questions.prepare(asked)
 
     @overload  # a str is an Iterable[str] too; the first one wins
     def __call__(self, texts: Text) -> Prediction: ...  # type: ignore[overload-overlap]
@@ -284,7 +289,7 @@ class Pipeline:
             TypeError: Something in the batch is not a text; the message names its index.
         """
         if isinstance(texts, (str, Example)):
-            return self._predict([_example(texts, 0)])[0]
+            return self._predict([_example(texts)])[0]
         return list(self.pipe(texts))
 
     def pipe(self, texts: Iterable[Text], *, batch_size: int = 32) -> Iterator[Prediction]:
@@ -298,13 +303,11 @@ class Pipeline:
         if batch_size < 1:
             raise ValueError(f"batch_size is at least 1, got {batch_size}.")
         # Checked when called, not when the first answer is asked for.
-        return self._stream(texts_in(texts, "texts"), batch_size)
+        return self._stream(texts_in(texts, "pipe", (str, Example)), batch_size)
 
-    def _stream(self, texts: Iterable[Text], batch_size: int) -> Iterator[Prediction]:
-        stream, done = iter(texts), 0
-        while batch := list(islice(stream, batch_size)):
-            yield from self._predict([_example(text, done + n) for n, text in enumerate(batch)])
-            done += len(batch)
+    def _stream(self, texts: Iterator[Text], batch_size: int) -> Iterator[Prediction]:
+        while batch := list(islice(texts, batch_size)):
+            yield from self._predict([_example(text) for text in batch])
 
     def _predict(self, examples: Sequence[Example]) -> list[Prediction]:
         mentions = self.link(examples)
@@ -351,7 +354,7 @@ class Pipeline:
         Raises:
             ValueError: ``answer`` is no possible answer.
         """
-        said = asked if isinstance(asked, Prediction) else self(_example(asked, 0))
+        said = asked if isinstance(asked, Prediction) else self(_example(asked))
         if answer is None:
             answer = said.about[about].answer if said.about else said.answer
         example = said.example
@@ -417,13 +420,9 @@ def _short_name(part: Any) -> str:
     return part if isinstance(part, str) else str(getattr(part, "name", type(part).__name__))
 
 
-def _examples(texts: Iterable[Any]) -> list[Example]:
-    return [_example(text, row) for row, text in enumerate(texts_in(texts, "texts"))]
+def _examples(given: Iterable[Any], what: str) -> list[Example]:
+    return list(texts_in(given, what, (Example,)))
 
 
-def _example(text: Any, row: int) -> Example:
-    if isinstance(text, Example):
-        return text
-    if isinstance(text, str):
-        return Example(text)
-    raise TypeError(f"Text {row} is {type(text).__name__}; give a str or a kgfm.Example.")
+def _example(text: Text) -> Example:
+    return text if isinstance(text, Example) else Example(text)
