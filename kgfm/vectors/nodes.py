@@ -136,9 +136,8 @@ class NodeVectors(KeptVectors):
             entities = (graph.keys, graph.text)
             relations = (graph.relation_keys, graph.relation_text)
             parts = _opened(graph, encode, [entities, relations], folder)
-            found = cls(*parts)
-            if name:
-                shared[name, folder] = found
+            made = cls(*parts)
+            found = shared.setdefault((name, folder), made) if name else made
         return found
 
     @classmethod

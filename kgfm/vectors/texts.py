@@ -83,7 +83,7 @@ class TextVectors:
     @property
     def width(self) -> int:
         """Numbers in a vector; reads a text where none was read yet."""
-        held, source = self._held(), self._source
+        source, held = self._source, self._held()
         if held is None and self._count:
             held = self.take(np.zeros(1, np.int64))
         if held is None and source is not None:
@@ -101,8 +101,9 @@ class TextVectors:
         return np.take(held, rows, axis=0)
 
     def _held(self) -> np.ndarray | None:
-        known = self._known
-        return self._vectors if known is None else known.vectors
+        # In this order, since another thread may complete them between the two.
+        vectors, known = self._vectors, self._known
+        return vectors if known is None else known.vectors
 
     def _compute(self, rows: Int[np.ndarray, "row"]) -> None:
         if self._source is None:  # another thread has completed them
@@ -136,7 +137,7 @@ class TextVectors:
 
     def digests(self) -> UInt64[np.ndarray, "text"]:
         """Return the hash of each key with its text."""
-        known, source = self._known, self._source
+        source, known = self._source, self._known
         if known is not None:
             return known.digests
         assert source is not None
