@@ -246,7 +246,7 @@ class Example:
 
 
 def _labels(given: Any, what: str) -> tuple[str, ...]:
-    """Return labels or keys as plain strings; others would be lost when the model is saved."""
+    """Return labels or keys as a tuple, strings among them as plain ones."""
     name = what.rpartition(" ")[2]
     if isinstance(given, str):
         raise TypeError(f"{what} is a tuple of strings; write ({str(given)!r},).")
@@ -256,13 +256,25 @@ def _labels(given: Any, what: str) -> tuple[str, ...]:
             f"{what} is a tuple of strings; got {given!r:.80}. Write {instead}, or None where "
             "nothing is known."
         )
-    for label in given:
-        if not isinstance(label, str):
-            raise TypeError(
-                f"{what} holds {label!r:.80}, a {type(label).__name__}; labels and keys are "
-                f"strings: write str({label!r:.80}), or {name}=None where nothing is known."
-            )
-    return tuple(str.__str__(label) for label in given)
+    return tuple(str.__str__(label) if isinstance(label, str) else label for label in given)
+
+
+def check_labels(example: Example) -> None:
+    """Refuse targets and labels that are no strings, which would be lost when a model is saved.
+
+    Raises:
+        TypeError: One is none; the message says what to write.
+    """
+    where = f"{example.where}: " if example.where else ""
+    given = [("target", example.target or ())]
+    given += [("labels", one.labels or ()) for one in example.about]
+    for name, labels in given:
+        for label in labels:
+            if not isinstance(label, str):
+                raise TypeError(
+                    f"{where}{name} holds {label!r:.80}, a {type(label).__name__}; labels and keys "
+                    f"are strings: write str({label!r:.80}), or {name}=None where nothing is known."
+                )
 
 
 def about_spans(about: Sequence[About]) -> list[tuple[int, int]]:

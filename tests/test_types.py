@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kgfm.types import About, Example
+from kgfm.types import About, Example, check_labels
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 
@@ -36,11 +36,12 @@ pytestmark = pytest.mark.usefixtures("unchecked")
 def test_a_target_that_is_no_string_is_refused_with_what_to_write(label: Any, instead: str) -> None:
     for target in ((label,), ("good", label), ["good", label]):
         with pytest.raises(TypeError, match=r"^target holds ") as error:
-            Example("a", target)  # type: ignore[arg-type]
+            check_labels(Example("a", target))  # type: ignore[arg-type]
         assert instead in str(error.value)
         assert type(label).__name__ in str(error.value)
+        about = About(((0, 1),), None, target)  # type: ignore[arg-type]
         with pytest.raises(TypeError, match=r"^labels holds ") as error:
-            About(((0, 1),), None, target)  # type: ignore[arg-type]
+            check_labels(Example("a", about=(about,)))
         assert instead in str(error.value)
 
 
@@ -87,4 +88,4 @@ def test_where_an_example_was_read_stands_in_its_errors_and_nowhere_else() -> No
     assert pickle.loads(pickle.dumps(example)).where == "texts.jsonl, line 7"
     for wrong in ({"target": (3,)}, {"target": 3}, {"target": "x"}, {"text": 3}):
         with pytest.raises(TypeError, match=r"^texts\.jsonl, line 7: "):
-            replace(example, **wrong)
+            check_labels(replace(example, **wrong))

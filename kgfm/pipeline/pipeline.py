@@ -26,7 +26,7 @@ from kgfm.registry import check_arguments
 from kgfm.retrieval import RETRIEVERS, Graph, LiveGraph, Retriever
 from kgfm.tasks import TASKS, Task
 from kgfm.training import TrainingConfig, evaluate, fit
-from kgfm.types import Evidence, Example, Mention, Prediction
+from kgfm.types import Evidence, Example, Mention, Prediction, check_labels
 from kgfm.vectors import LiveVectors, NodeVectors
 
 if TYPE_CHECKING:
@@ -274,6 +274,8 @@ class Pipeline:
     def prepare(self, examples: Iterable[Text]) -> list[Prepared]:
         """Link, cut subgraphs and tokenise: all that can be done text by text."""
         asked = [_example(text) for text in texts_in(examples, "prepare", (str, Example))]
+        for example in asked:
+            check_labels(example)
         return self.questions.prepare(asked)
 
     @overload  # a str is an Iterable[str] too; the first one wins
@@ -421,7 +423,10 @@ def _short_name(part: Any) -> str:
 
 
 def _examples(given: Iterable[Any], what: str) -> list[Example]:
-    return list(texts_in(given, what, (Example,)))
+    examples: list[Example] = list(texts_in(given, what, (Example,)))
+    for example in examples:
+        check_labels(example)
+    return examples
 
 
 def _example(text: Text) -> Example:
