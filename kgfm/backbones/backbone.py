@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,11 +14,30 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from kgfm.backbones.attention import hook_own_attention, joined
+from kgfm.backbones.extra import Extra, Joined
+
 Inject = Callable[[int, Tensor], Tensor]
 """Called after each layer with its number and its tokens; returns the tokens to go on with."""
 
+Before = Callable[[int, Tensor], tuple[Tensor, Extra | None]]
+"""Called before each layer with its number and the tokens that enter it (before layer 0, those of
+the embeddings); returns the tokens to go on with, and extra tokens that join them from here on."""
+
+
+@dataclass
+class _Pass:
+    """One forward pass, for the hooks of the layers."""
+
+    backbone: Backbone
+    text_mask: Tensor
+    inject: Inject | None
+    before: Before | None
+    lower_states: Tensor | None
+
+
 # A context variable and not an attribute: two threads may run one model at the same time.
-_LISTENING: ContextVar[Inject | None] = ContextVar("kgfm_inject", default=None)
+_PASS: ContextVar[_Pass | None] = ContextVar("kgfm_pass", default=None)
 
 
 class Backbone(nn.Module):
@@ -64,7 +84,9 @@ class Backbone(nn.Module):
             self.model.requires_grad_(False)
             self.layers[freeze:].requires_grad_(True)
         for number, layer in enumerate(self.layers):
-            layer.register_forward_hook(_Listener(number))
+            layer.register_forward_pre_hook(_Entering(number), with_kwargs=True)
+            layer.register_forward_hook(_Leaving(number), with_kwargs=True)
+        hook_own_attention(model)
         self.train(model.training)  # as loaded: in evaluation mode
 
     @property
@@ -96,16 +118,20 @@ class Backbone(nn.Module):
         attention_mask: Tensor,
         inject: Inject | None = None,
         lower_states: Float[Tensor, "batch token width"] | None = None,
+        *,
+        before: Before | None = None,
     ) -> Float[Tensor, "batch token width"]:
-        """Return the last layer's tokens.
+        """Return the last layer's tokens, without any extra ones.
 
         Args:
             input_ids: From the tokenizer.
             attention_mask: 1 for tokens, 0 for padding.
             inject: Called after each layer.
             lower_states: Output of layer ``freeze - 1``; the layers below are then skipped.
+            before: Called before each layer that is not skipped.
         """
-        with self._listen(inject), self._skip_lower(lower_states):
+        now = _Pass(self, attention_mask, inject, before, lower_states)
+        with self._listen(now), self._skip_lower(lower_states):
             output = self.model(input_ids=input_ids, attention_mask=attention_mask)
         tokens: Tensor = output.last_hidden_state
         return tokens
@@ -126,16 +152,19 @@ class Backbone(nn.Module):
         return found[0]
 
     @contextmanager
-    def _listen(self, inject: Inject | None) -> Iterator[None]:
-        token = _LISTENING.set(inject)
+    def _listen(self, now: _Pass) -> Iterator[None]:
+        given = (now.inject, now.before, now.lower_states)
+        heard = _PASS.set(None if all(part is None for part in given) else now)
+        alone = Joined.now.set(None)
         try:
             yield
         finally:
-            _LISTENING.reset(token)
+            Joined.now.reset(alone)
+            _PASS.reset(heard)
 
     @contextmanager
     def _skip_lower(self, states: Tensor | None) -> Iterator[None]:
-        """Hide the frozen layers from the model and hand their output to the first one kept."""
+        """Hide the frozen layers from the model; the first one kept is handed their output."""
         if states is None:
             yield
             return
@@ -146,17 +175,11 @@ class Backbone(nn.Module):
             )
         owner, attribute = self.model.get_submodule(self._path[0]), self._path[1]
         layers = self.layers
-
-        def enter(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-            return (states, *args[1:])
-
-        handle = layers[self.freeze].register_forward_pre_hook(enter)
         setattr(owner, attribute, layers[self.freeze :])
         try:
             yield
         finally:
             setattr(owner, attribute, layers)
-            handle.remove()
 
     def lower_hash(self) -> str:
         """Hash of all that the states after the frozen layers depend on, besides the text."""
@@ -184,19 +207,52 @@ class _Enough(Exception):
     """Stops a forward pass once the wanted states are there."""
 
 
-class _Listener:
-    """The forward hook of one layer; a class and not a closure, so that a model can be pickled."""
+class _Entering:
+    """The hook before one layer; a class and not a closure, so that a model can be pickled."""
 
     def __init__(self, number: int) -> None:
         self.number = number
 
-    def __call__(self, module: nn.Module, args: Any, output: Any) -> Any:
-        inject = _LISTENING.get()
-        if inject is None:
+    def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        now = _PASS.get()
+        if now is None:
+            return None
+        backbone, tokens = now.backbone, args[0]
+        if self.number == backbone.freeze and now.lower_states is not None:
+            tokens = now.lower_states
+        if now.before is not None:
+            tokens, extra = now.before(self.number, tokens)
+            if extra is not None:
+                last = backbone.num_layers - 1
+                beside = joined(
+                    backbone.model, extra, now.text_mask, first=self.number, last=last
+                )
+                Joined.now.set(beside)
+        args = (tokens, *args[1:])
+        beside = Joined.now.get()
+        if beside is not None:
+            beside.before(self.number, module, args, kwargs)
+        return args, kwargs
+
+
+class _Leaving:
+    """The hook after one layer."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __call__(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
+        now = _PASS.get()
+        if now is None:
+            return None
+        beside = Joined.now.get()
+        if beside is not None:
+            beside.after(self.number, module, args, kwargs)
+        if now.inject is None:
             return None
         if isinstance(output, tuple):  # DeBERTa returns its attention beside the tokens
-            return (inject(self.number, output[0]), *output[1:])
-        return inject(self.number, output)
+            return (now.inject(self.number, output[0]), *output[1:])
+        return now.inject(self.number, output)
 
 
 def _find_layers(model: PreTrainedModel) -> tuple[str, str]:
