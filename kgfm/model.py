@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from kgfm.backbones import Backbone, load_backbone
+from kgfm.backbones import Backbone, Extra, load_backbone
 from kgfm.backbones.text import mean_pool
 from kgfm.batch import Batch
 from kgfm.encoders import ENCODERS, GraphEncoder
@@ -21,15 +21,18 @@ _NO_ENCODER = "A fusion needs a graph encoder; give one, or fusion=None."
 class KGModel(nn.Module):
     """A transformer that reads a subgraph beside its text.
 
-    The graph encoder runs when the first fused layer is reached, so that it knows what the text
-    says so far; each fused layer then exchanges tokens and nodes. Without a fusion the encoder
-    runs after the last layer, for the task alone; without an encoder the model is a plain
-    text model.
+    The task may change the tokens where the trained layers begin. The graph encoder runs when the
+    first fused layer is reached, so that it knows what the text says so far: before that layer
+    where a fusion has an ``enter``, after it otherwise. Each fused layer then exchanges tokens and
+    nodes. After the last layer a fusion's ``read`` is handed to the task, and in training its
+    ``losses`` are added to the task's. Without a fusion the encoder runs after the last layer, for
+    the task alone; without an encoder the model is a plain text model.
 
     Args:
         backbone: The transformer.
         encoder: The graph encoder, or ``None``.
-        fusions: One operator for each fused layer, by the layer's number.
+        fusions: One operator for each fused layer, by the layer's number. Of those that have
+            ``enter``, ``read`` or ``losses``, the lowest alone is asked.
         task: What answers.
 
     Raises:
@@ -44,13 +47,7 @@ class KGModel(nn.Module):
         task: Task,
     ) -> None:
         super().__init__()
-        for layer in fusions:
-            if not backbone.freeze <= layer < backbone.num_layers:
-                raise ValueError(
-                    f"Fusion after layer {layer} cannot be: layers {backbone.freeze} to "
-                    f"{backbone.num_layers - 1} of {backbone.name!r} are trained, and states of "
-                    "frozen layers must not depend on the graph."
-                )
+        _check_layers(fusions, backbone)
         if fusions and encoder is None:
             raise ValueError(_NO_ENCODER)
         self.backbone = backbone
@@ -87,34 +84,46 @@ class KGModel(nn.Module):
         if fusion and graph is None:
             raise ValueError(_NO_ENCODER)
         node_width = 0 if graph is None else graph.out_width
-        given: dict[str, Any] = {"name": fusion} if isinstance(fusion, str) else dict(fusion or {})
-        top = range(max(backbone.freeze, backbone.num_layers - 2), backbone.num_layers)
-        layers: Sequence[int] = given.pop("layers", None) or top
-        fusions = {
-            layer: FUSIONS.build(given, width=backbone.width, node_width=node_width)
-            for layer in (layers if fusion else ())
-        }
+        fusions = _operators(fusion, backbone, node_width=node_width, feature_width=feature_width)
         answers = TASKS.build(task, width=backbone.width, node_width=node_width)
         return cls(backbone, graph, fusions, answers)
 
     def forward(self, batch: Batch) -> Output:
         """Return logits, and a loss where the batch has targets."""
-        nodes: Tensor | None = None
+        run = _Run(self, batch)
+        tokens = self.backbone(
+            batch.input_ids,
+            batch.attention_mask,
+            run.after,
+            batch.lower_states,
+            before=run.before if run.enters or run.marks else None,
+        )
+        if run.nodes is None and self.encoder is not None:
+            run.nodes = self._encode(tokens, batch)
+        return self._answer(tokens, run.nodes, batch)
 
-        def inject(layer: int, tokens: Tensor) -> Tensor:
-            nonlocal nodes
-            if str(layer) not in self.fusions:
-                return tokens
-            if nodes is None:
-                nodes = self._encode(tokens, batch)
-            tokens, nodes = self.fusions[str(layer)](tokens, nodes, batch)
-            return tokens
-
-        tokens = self.backbone(batch.input_ids, batch.attention_mask, inject, batch.lower_states)
-        if nodes is None and self.encoder is not None:
-            nodes = self._encode(tokens, batch)
-        output: Output = self.task(tokens, nodes, batch)
+    def _answer(self, tokens: Tensor, nodes: Tensor | None, batch: Batch) -> Output:
+        read: Tensor | None = None
+        losses: dict[str, Tensor] = {}
+        if nodes is not None:
+            for fusion in self._first_with("read").values():
+                read = fusion.read(tokens, nodes, batch)
+            for fusion in self._first_with("losses").values() if self.training else ():
+                losses = fusion.losses(tokens, nodes, batch)
+        output: Output = self.task(tokens, nodes, batch, read)
+        for name, loss in losses.items():
+            output.losses[name] = loss
+            # Without targets they are all there is to learn.
+            output.loss = loss if output.loss is None else output.loss + loss
         return output
+
+    def _first_with(self, place: str) -> dict[int, Fusion]:
+        """Return the lowest fusion that has a place, by its layer; nothing where none has."""
+        for layer, fusion in self.fusions.items():
+            assert isinstance(fusion, Fusion)
+            if place in fusion.places:
+                return {int(layer): fusion}
+        return {}
 
     def _encode(self, tokens: Tensor, batch: Batch) -> Tensor:
         assert self.encoder is not None
@@ -132,3 +141,67 @@ class KGModel(nn.Module):
         """Parameters outside the backbone, which start untrained and have a rate of their own."""
         parts = [self.encoder, self.fusions, self.task]
         return [p for part in parts if part is not None for p in part.parameters()]
+
+
+class _Run:
+    """One forward pass: what happens before and after each layer of the backbone."""
+
+    def __init__(self, model: KGModel, batch: Batch) -> None:
+        self.model = model
+        self.batch = batch
+        self.nodes: Tensor | None = None
+        self.enters = model._first_with("enter")
+        self.marks = type(model.task).enter is not Task.enter
+
+    def before(self, layer: int, tokens: Tensor) -> tuple[Tensor, Extra | None]:
+        extra = None
+        if layer == self.model.backbone.freeze and self.marks:
+            tokens = self.model.task.enter(tokens, self.batch)
+        if layer in self.enters:
+            nodes = self._nodes(tokens)
+            tokens, self.nodes, extra = self.enters[layer].enter(tokens, nodes, self.batch)
+        return tokens, extra
+
+    def after(self, layer: int, tokens: Tensor) -> Tensor:
+        if str(layer) not in self.model.fusions:
+            return tokens
+        fusion = self.model.fusions[str(layer)]
+        tokens, self.nodes = fusion(tokens, self._nodes(tokens), self.batch)
+        return tokens
+
+    def _nodes(self, tokens: Tensor) -> Tensor:
+        return self.model._encode(tokens, self.batch) if self.nodes is None else self.nodes
+
+
+def _check_layers(layers: Iterable[int], backbone: Backbone) -> None:
+    for layer in layers:
+        if not backbone.freeze <= layer < backbone.num_layers:
+            raise ValueError(
+                f"Fusion after layer {layer} cannot be: layers {backbone.freeze} to "
+                f"{backbone.num_layers - 1} of {backbone.name!r} are trained, and states of "
+                "frozen layers must not depend on the graph."
+            )
+
+
+def _operators(
+    fusion: str | Mapping[str, Any] | None, backbone: Backbone, **widths: int
+) -> dict[int, Fusion]:
+    """Build the operator of each fused layer; one without ``forward`` is built once."""
+    if not fusion:
+        return {}
+    given: dict[str, Any] = {"name": fusion} if isinstance(fusion, str) else dict(fusion)
+    top = range(max(backbone.freeze, backbone.num_layers - 2), backbone.num_layers)
+    layers = sorted(given.pop("layers", None) or top)
+    _check_layers(layers, backbone)
+    built: dict[int, Fusion] = {}
+    for layer in layers:
+        built[layer] = FUSIONS.build(
+            given,
+            width=backbone.width,
+            depth=backbone.num_layers - layer,
+            leads=not built,
+            **widths,
+        )
+        if "forward" not in built[layer].places:
+            break
+    return built

@@ -35,6 +35,18 @@ class _Pass:
     before: Before | None
     lower_states: Tensor | None
 
+    def enter(self, number: int, tokens: Tensor) -> Tensor:
+        """Return the tokens that a layer reads; extra ones join on the way."""
+        if number == self.backbone.freeze and self.lower_states is not None:
+            tokens = self.lower_states
+        if self.before is None:
+            return tokens
+        tokens, extra = self.before(number, tokens)
+        if extra is not None:
+            layers = {"first": number, "last": self.backbone.num_layers - 1}
+            Joined.now.set(joined(self.backbone.model, extra, self.text_mask, **layers))
+        return tokens
+
 
 # A context variable and not an attribute: two threads may run one model at the same time.
 _PASS: ContextVar[_Pass | None] = ContextVar("kgfm_pass", default=None)
@@ -217,18 +229,7 @@ class _Entering:
         now = _PASS.get()
         if now is None:
             return None
-        backbone, tokens = now.backbone, args[0]
-        if self.number == backbone.freeze and now.lower_states is not None:
-            tokens = now.lower_states
-        if now.before is not None:
-            tokens, extra = now.before(self.number, tokens)
-            if extra is not None:
-                last = backbone.num_layers - 1
-                beside = joined(
-                    backbone.model, extra, now.text_mask, first=self.number, last=last
-                )
-                Joined.now.set(beside)
-        args = (tokens, *args[1:])
+        args = (now.enter(self.number, args[0]), *args[1:])
         beside = Joined.now.get()
         if beside is not None:
             beside.before(self.number, module, args, kwargs)
