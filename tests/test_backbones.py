@@ -330,6 +330,20 @@ def test_gates_and_extra_tokens_have_gradients(family, words):
 
 
 @EVERY
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_extra_tokens_keep_their_laws_in_half_precision(family, dtype, words):
+    backbone = tiny(family)
+    with torch.autocast("cpu", dtype):
+        plain = backbone(*words)
+        closed = backbone(*words, before=beside(backbone, gate=0.0))
+        opened = backbone(*words, before=beside(backbone, gate=0.5))
+    assert torch.equal(closed, plain)
+    assert torch.equal(opened[2], plain[2])
+    assert opened.isfinite().all()
+    assert not torch.allclose(opened[0], plain[0])
+
+
+@EVERY
 def test_two_threads_may_run_a_model_with_extra_tokens_and_without(family, words):
     backbone = tiny(family)
     before = beside(backbone, gate=0.5)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 @dataclass
@@ -26,8 +27,8 @@ class Extra:
         mask: False for a slot without a token. A text with none is read as without, always.
         gate: One for each layer from this one to the last.
         sees: Whether a row reads a column; rows and columns are the text's tokens, then the extra
-            ones. By default everything does that is not padding. What it hides among the text's own
-            tokens is hidden in ``full`` alone, and a local window holds only among these.
+            ones. By default everything does that is not padding. Among the text's own tokens the
+            model itself decides, by a local window, say, which holds only there.
         position: Where each stands in the text, for backbones whose layers ask (ModernBERT,
             DeBERTa); by default at its beginning. The others know no position behind the
             embeddings: add it to ``states``.
@@ -84,18 +85,18 @@ class Joined:
         self.sees: Bool[Tensor, "batch all all"] = sees
         # Without extra tokens there is nothing to add, and a rounding error would be something.
         self._gates = extra.gate[:, None] * extra.mask.any(1)
-        self._gate = self._gates[0]
         self._first = first
         self.step: Callable[..., Any] = self._join
 
     def before(self, number: int, layer: nn.Module, args: tuple[Any, ...], kwargs: Any) -> None:
         """Make ready for one layer, before the text's own tokens go through it."""
         self._gate = self._gates[number - self._first]
+        self._go_on = number < self.last
         self.step = self._join
 
     def after(self, number: int, layer: nn.Module, args: tuple[Any, ...], kwargs: Any) -> None:
         """Bring the extra tokens through the layer, with the attention that was found for them."""
-        if number == self.last:
+        if not self._go_on:
             return  # nobody reads them any more
         self.step = self._replay
         args, kwargs = self.own(layer, args, kwargs)
@@ -108,10 +109,10 @@ class Joined:
         """Return a layer's arguments with the extra tokens in the place of the text's."""
         return (self.states, *args[1:]), dict(kwargs)
 
-    def mixed(self, plain: Tensor, full: Tensor) -> Tensor:
-        """Return ``plain + gate (full - plain)``, batch first."""
+    def gated(self, plain: Tensor, change: Tensor) -> Tensor:
+        """Return ``plain + gate change``, batch first."""
         gate = self._gate.to(plain.dtype).view(-1, *[1] * (plain.ndim - 1))
-        return plain + gate * (full - plain)
+        return plain + gate * change.to(plain.dtype)
 
     def _join(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError
@@ -167,25 +168,36 @@ class JoinedByFunction(Joined):
         **settings: Any,
     ) -> Any:
         plain, weights = base(module, query, key, value, mask, **settings)
-        both = [torch.cat(pair, 2) for pair in zip((query, key, value), self._kept, strict=True)]
-        full, _ = base(module, *both, self._bias(mask, query.dtype), **settings)
-        self._found = full[:, self.num_tokens :]
-        return self.mixed(plain, full[:, : self.num_tokens]), weights
+        own_query, own_key, own_value = self._kept
+        scaling = settings.get("scaling") or query.shape[-1] ** -0.5
+        share = self._share(query, key, own_key, mask, scaling)
+        share = functional.dropout(share, settings.get("dropout", 0.0)).to(value.dtype)
+        read = (share @ own_value).transpose(1, 2)
+        change = read - share.sum(-1).transpose(1, 2)[..., None] * plain
+        if self._go_on:
+            keys, values = torch.cat([key, own_key], 2), torch.cat([value, own_value], 2)
+            bias = _bias(self.sees[:, None, self.num_tokens :], query.dtype)
+            self._found, _ = base(module, own_query, keys, values, bias, **settings)
+        return self.gated(plain, change), weights
+
+    def _share(
+        self, query: Tensor, key: Tensor, own_key: Tensor, mask: Tensor | None, scaling: float
+    ) -> Float[Tensor, "batch head token extra"]:
+        """Return how much of its attention each token gives to each extra one, among them all.
+
+        With ``p`` this share, ``full - plain = p V - sum(p) plain``: only the scores of the text's
+        own tokens are needed a second time.
+        """
+        scores = (query @ key.transpose(2, 3)).float() * scaling
+        if mask is not None:
+            scores = scores + (_bias(mask, scores.dtype) if mask.dtype == torch.bool else mask)
+        sees = self.sees[:, None, : self.num_tokens, self.num_tokens :]
+        extra = (query @ own_key.transpose(2, 3)).float() * scaling + _bias(sees, scores.dtype)
+        both = torch.logaddexp(scores.logsumexp(-1), extra.logsumexp(-1))
+        return (extra - both[..., None]).exp()
 
     def _replay(self, _: Any, module: nn.Module, *args: Any, **settings: Any) -> Any:
         return self._found, None
-
-    def _bias(self, mask: Tensor | None, dtype: torch.dtype) -> Float[Tensor, "batch head all all"]:
-        """Zero where a row reads a column, and very low elsewhere."""
-        # The lowest number and not minus infinity, which would make a row of padding NaN.
-        lowest = torch.finfo(dtype).min
-        bias = torch.zeros_like(self.sees, dtype=dtype).masked_fill(~self.sees, lowest)[:, None]
-        if mask is not None:
-            if mask.dtype == torch.bool:
-                mask = torch.zeros_like(mask, dtype=dtype).masked_fill(~mask, lowest)
-            own = (..., slice(self.num_tokens), slice(self.num_tokens))
-            bias[own] = torch.minimum(bias[own], mask)
-        return bias
 
 
 class JoinedByModule(Joined):
@@ -209,7 +221,8 @@ class JoinedByModule(Joined):
         both = torch.cat([args[0], self.states], 1)
         full = module.forward(both, sees, *args[2:], **kwargs)[0]
         self._found = full[:, self.num_tokens :]
-        return (self.mixed(output[0], full[:, : self.num_tokens]), *output[1:])
+        change = full[:, : self.num_tokens] - output[0]
+        return (self.gated(output[0], change), *output[1:])
 
     def _replay(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
         return (self._found, *output[1:])
@@ -233,6 +246,15 @@ class JoinedByModule(Joined):
             distance = distance.repeat_interleave(module.num_attention_heads, 0)
         every: Tensor = distance.long()[None]
         return every
+
+
+def _bias(
+    sees: Bool[Tensor, "batch head row column"], dtype: torch.dtype
+) -> Float[Tensor, "batch head row column"]:
+    """Zero where a row reads a column, and very low elsewhere."""
+    # A low number and not minus infinity, which would make a row of padding NaN; half the lowest,
+    # so that scores may be added to it.
+    return torch.zeros_like(sees, dtype=dtype).masked_fill(~sees, torch.finfo(dtype).min / 2)
 
 
 class _Noted(Exception):
