@@ -15,14 +15,14 @@ from neural import (
     make_model,
     make_prepared,
     opened,
+    with_row,
 )
 
 from kgfm.backbones.load import TINY_FAMILIES
 from kgfm.fusion import FUSIONS, Fusion, dense_nodes
 from kgfm.fusion.base import PLACES
-from kgfm.heads import HEADS
 from kgfm.model import KGModel
-from kgfm.registry import resolve
+from kgfm.tasks import TASKS
 
 WIDTH, NODE_WIDTH = 12, 10
 EVERY = pytest.mark.parametrize("name", FUSIONS)
@@ -34,11 +34,8 @@ CHANGES_TOKENS = [name for name, part in FUSIONS.items() if part.places & {"ente
 def fusion(request):
     """Each operator, untrained."""
     torch.manual_seed(0)
-    return resolve(
-        "fusion",
+    return FUSIONS.build(
         request.param,
-        FUSIONS,
-        Fusion,
         width=WIDTH,
         node_width=NODE_WIDTH,
         feature_width=FEATURE_WIDTH,
@@ -68,7 +65,7 @@ def told(fusion, tokens, nodes, batch):
 
 def without(model):
     """The same model, weight by weight, with its fusion taken out."""
-    return KGModel(model.backbone, model.encoder, {}, model.head)
+    return KGModel(model.backbone, model.encoder, {}, model.task)
 
 
 # -- the operator alone ---------------------------------------------------------------------------
@@ -139,7 +136,7 @@ def test_one_by_one_equals_all_together(fusion):
     nodes = torch.randn(batch.num_nodes, NODE_WIDTH)
     together = told(opened(fusion), tokens, nodes, batch)
     for row, text in enumerate(texts):
-        length = len(text.input_ids)
+        length = text.num_tokens
         mine = nodes[batch.node_text == row]
         alone = told(fusion, tokens[row : row + 1, :length], mine, collator().pack([text]))
         torch.testing.assert_close(together[0][row, :length], alone[0][0])
@@ -219,10 +216,10 @@ def test_a_fusion_below_the_frozen_layers_is_refused_with_the_reason(name):
 @FAMILY
 @EVERY
 def test_a_model_with_an_untrained_fusion_is_the_model_without_it(name, family):
-    for head in HEADS:
+    for task in TASKS:
         model, batch = (
-            make_model(head, family=family, fusion=name),
-            make_batch(labels=labels_of(head)),
+            make_model(task, family=family, fusion=name),
+            make_batch(labels=labels_of(task)),
         )
         found, plain = model(batch), without(model)(batch)
         assert torch.equal(found.tokens, plain.tokens)
@@ -292,10 +289,11 @@ def test_what_is_saved_is_the_whole_operator(name, family):
 def test_a_tiny_model_learns_by_each_operator_what_the_text_does_not_say(name):
     """The texts are the same; what they name decides the label."""
     texts = make_prepared((3,) * 9, labels=LABELS)
-    texts = [replace(text, input_ids=texts[0].input_ids) for text in texts]
+    (first,) = texts[0].rows
+    texts = [with_row(text, input_ids=first.input_ids, offsets=first.offsets) for text in texts]
     batch = collator(LABELS).pack(texts)
     model = make_model("classify", encoder="text", fusion=name)
-    model.head.graph = None  # or the head would read the nodes by itself
+    model.task.graph = None  # or the task would read the nodes by itself
     torch.manual_seed(0)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     for _ in range(150):
@@ -304,7 +302,7 @@ def test_a_tiny_model_learns_by_each_operator_what_the_text_does_not_say(name):
         optimizer.step()
 
     def right(model):
-        return (model.eval()(batch).logits.argmax(1) == batch.label_target.argmax(1)).sum()
+        return (model.eval()(batch).logits.argmax(1) == batch.asked.label.argmax(1)).sum()
 
     assert right(model) >= 8
     assert right(without(model)) == 3
@@ -387,7 +385,7 @@ def test_masked_entities_add_two_losses_in_training_which_training_lowers():
     torch.manual_seed(0)
     output = model.train()(batch)
     assert set(output.losses) == {"entity", "link"}
-    unknown = replace(batch, label_target=None, has_target=None)
+    unknown = replace(batch, asked=None)
     alone = model(unknown)
     torch.testing.assert_close(alone.loss, sum(alone.losses.values()))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)

@@ -1,4 +1,4 @@
-"""The model: the laws that hold for every encoder, fusion and head together."""
+"""The model: the laws that hold for every encoder, fusion and task together."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from kgfm.backbones.load import TINY_FAMILIES, tiny
 from kgfm.backbones.text import mean_pool
 from kgfm.encoders import ENCODERS
 from kgfm.fusion import FUSIONS, Fusion
-from kgfm.heads import HEADS
 from kgfm.model import KGModel
+from kgfm.tasks import TASKS
 
-EVERY_PART = [(e, f, h) for e in ENCODERS for f in [None, *FUSIONS] for h in HEADS]
+EVERY_PART = [(e, f, h) for e in ENCODERS for f in [None, *FUSIONS] for h in TASKS]
 
 
 @pytest.fixture(params=EVERY_PART, ids=lambda parts: "+".join(map(str, parts)))
@@ -45,9 +45,9 @@ def test_a_text_without_mentions_equals_the_plain_backbone_in_a_trained_model(fa
 
 
 def test_one_by_one_equals_all_together(parts):
-    encoder, fusion, head = parts
-    model = opened(make_model(head, encoder=encoder, fusion=fusion))
-    labels = labels_of(head)
+    encoder, fusion, task = parts
+    model = opened(make_model(task, encoder=encoder, fusion=fusion))
+    labels = labels_of(task)
     texts = make_prepared((4, 0, 6), labels=labels)
     together = model(collator(labels).pack(texts))
     alone = [model(collator(labels).pack([text])) for text in texts]
@@ -58,9 +58,9 @@ def test_one_by_one_equals_all_together(parts):
 
 @pytest.mark.parametrize("counts", [(4, 0, 6), (0, 0)])
 def test_the_gradient_reaches_every_parameter(parts, counts):
-    encoder, fusion, head = parts
-    model = opened(make_model(head, encoder=encoder, fusion=fusion)).train()
-    model(make_batch(counts, labels=labels_of(head))).loss.backward()
+    encoder, fusion, task = parts
+    model = opened(make_model(task, encoder=encoder, fusion=fusion)).train()
+    model(make_batch(counts, labels=labels_of(task))).loss.backward()
     absent = [n for n, p in model.named_parameters() if p.grad is None]
     assert absent == []  # DDP waits for each of them, also where no text has a node
     # Positions and words that no text has, and keys' biases (softmax ignores them) have zeros.
@@ -71,10 +71,10 @@ def test_the_gradient_reaches_every_parameter(parts, counts):
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)
-@pytest.mark.parametrize("head", HEADS)
-def test_every_fusion_learns_from_the_first_step(fusion, head):
-    model = make_model(head, fusion=fusion).train()
-    model(make_batch(labels=labels_of(head))).loss.backward()
+@pytest.mark.parametrize("task", TASKS)
+def test_every_fusion_learns_from_the_first_step(fusion, task):
+    model = make_model(task, fusion=fusion).train()
+    model(make_batch(labels=labels_of(task))).loss.backward()
     for operator in model.fusions.values():
         assert any(p.grad.any() for p in operator.parameters())
 
@@ -120,7 +120,7 @@ class Noting(Fusion):
         return {"a": tokens.sum() * 0.0 + 2.0, "b": tokens.sum() * 0.0 + 3.0}
 
 
-class Marking(HEADS["classify"]):
+class Marking(TASKS["classify"]):
     """Changes the tokens where the trained layers begin."""
 
     notes, read = (), None
@@ -137,11 +137,11 @@ class Marking(HEADS["classify"]):
 
 def noted(freeze=0, layers=(1, 2)):
     made, notes = make_model("classify", freeze=freeze, fusion=None), []
-    encoder, head = made.encoder, Marking(32, 16, len(LABELS))
+    encoder, task = made.encoder, Marking(32, 16, LABELS)
     encoder.register_forward_pre_hook(lambda *_: notes.append("encoder"))
-    head.notes = notes
+    task.notes = notes
     fusions = {layer: Noting("ABC"[layer], notes) for layer in layers}
-    return KGModel(made.backbone, encoder, fusions, head), notes
+    return KGModel(made.backbone, encoder, fusions, task), notes
 
 
 @pytest.mark.parametrize("freeze", [0, 1])
@@ -156,8 +156,8 @@ def test_a_pass_asks_each_part_in_its_place_and_once_alone_what_happens_once(fre
     trained = model.train()(batch)
     assert sorted(notes) == sorted([*parts, "B losses"])
     assert {name: loss.item() for name, loss in trained.losses.items()} == {"a": 2.0, "b": 3.0}
-    assert model.head.read.tolist() == [[1.0] * 32] * 3
-    losses = replace(batch, label_target=None, has_target=None)
+    assert model.task.read.tolist() == [[1.0] * 32] * 3
+    losses = replace(batch, asked=None)
     assert model(losses).loss.item() == 5.0
 
 
@@ -165,14 +165,14 @@ def test_a_pass_asks_each_part_in_its_place_and_once_alone_what_happens_once(fre
 @pytest.mark.parametrize("family", TINY_FAMILIES)
 def test_a_task_marks_the_tokens_where_the_trained_layers_begin(family, freeze):
     backbone = tiny(family, freeze=freeze)
-    head = Marking(32, 0, len(LABELS)).eval()
-    head.notes = []
-    model, batch = KGModel(backbone, None, {}, head), make_batch(labels=LABELS)
+    task = Marking(32, 0, LABELS).eval()
+    task.notes = []
+    model, batch = KGModel(backbone, None, {}, task), make_batch(labels=LABELS)
     lower = backbone.lower(batch.input_ids, batch.attention_mask)
     expected = backbone(batch.input_ids, batch.attention_mask, lower_states=lower + 1.0)
     assert torch.equal(model(batch).tokens, expected)
     assert torch.equal(model(replace(batch, lower_states=lower)).tokens, expected)
-    assert head.notes == ["task enter", "task"] * 2
+    assert task.notes == ["task enter", "task"] * 2
 
 
 def test_without_what_enters_the_encoder_waits_for_the_first_fused_layer():
@@ -189,8 +189,8 @@ def test_different_fusions_may_sit_in_one_model():
     prefix = make_model(fusion={"name": "prefix", "layers": [2]}).fusions["2"]
     late = make_model(fusion={"name": "late", "layers": [1]}).fusions["1"]
     fusions = {0: parts.fusions["0"], 1: late, 2: prefix}
-    model, batch = KGModel(parts.backbone, parts.encoder, fusions, parts.head), make_batch()
-    alone = KGModel(parts.backbone, parts.encoder, {}, parts.head)(batch)
+    model, batch = KGModel(parts.backbone, parts.encoder, fusions, parts.task), make_batch()
+    alone = KGModel(parts.backbone, parts.encoder, {}, parts.task)(batch)
     assert torch.equal(model(batch).logits, alone.logits)
     opened(model.fusions).train()
     model(batch).loss.backward()
@@ -199,10 +199,9 @@ def test_different_fusions_may_sit_in_one_model():
 
 def test_predicting_switches_dropout_off_and_keeps_no_gradient():
     model, batch = make_model().train(), make_batch()
-    first, probabilities = model.predict(batch)
-    second, _ = model.predict(batch)
+    first, second = model.predict(batch), model.predict(batch)
     assert torch.equal(first.logits, second.logits)
-    assert not probabilities.requires_grad
+    assert not first.logits.requires_grad
 
 
 def test_a_model_can_be_pickled():
@@ -238,7 +237,7 @@ def test_a_fusion_without_an_encoder_is_refused():
     [
         ({"encoder": "rgnc"}, "No encoder 'rgnc'. Did you mean 'rgcn'"),
         ({"fusion": "cross-atention"}, "Did you mean 'cross-attention'"),
-        ({"head": "clasify"}, "Did you mean 'classify'"),
+        ({"task": "clasify"}, "Did you mean 'classify'"),
         ({"encoder": {"name": "rgcn", "layer": 2}}, "takes no 'layer'. Did you mean 'layers'"),
     ],
 )
@@ -250,7 +249,7 @@ def test_a_wrong_name_or_argument_is_told_the_nearest(given, near):
 def test_a_part_may_be_a_ready_object():
     made = make_model()
     model = KGModel.build(
-        backbone=tiny(), encoder=made.encoder, fusion=None, head=made.head, feature_width=1
+        backbone=tiny(), encoder=made.encoder, fusion=None, task=made.task, feature_width=1
     )
     assert model.encoder is made.encoder
-    assert model.head is made.head
+    assert model.task is made.task
