@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from neural import (
     with_row,
 )
 
-from kgfm.backbones.load import TINY_FAMILIES
+from kgfm.backbones.load import TINY_FAMILIES, tiny
 from kgfm.fusion import FUSIONS, Fusion, dense_nodes
 from kgfm.fusion.base import PLACES
 from kgfm.model import KGModel
@@ -61,6 +62,35 @@ def told(fusion, tokens, nodes, batch):
     read = fusion.read(tokens, nodes, batch)
     read = tokens.new_zeros(len(batch), 0) if read is None else read
     return tokens, nodes, joins, read
+
+
+@lru_cache
+def backbone(family, freeze):
+    """Read by many tests and trained by none."""
+    return tiny(family, freeze=freeze)
+
+
+def fused(name, family, task="classify", *, freeze=0, seed=0):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return KGModel.build(
+            backbone=backbone(family, freeze),
+            encoder={"name": "rgcn", "width": 16},
+            fusion=name,
+            task={"name": task, "labels": LABELS} if task == "classify" else task,
+            feature_width=FEATURE_WIDTH,
+        ).eval()
+
+
+def moved(model):
+    """The same model, all around its backbone as if trained."""
+    for part in (model.encoder, model.fusions, model.task):
+        opened(part)
+    return model
+
+
+def trained_parameters(model):
+    return [p for p in model.parameters() if p.requires_grad]
 
 
 def without(model):
@@ -217,10 +247,7 @@ def test_a_fusion_below_the_frozen_layers_is_refused_with_the_reason(name):
 @EVERY
 def test_a_model_with_an_untrained_fusion_is_the_model_without_it(name, family):
     for task in TASKS:
-        model, batch = (
-            make_model(task, family=family, fusion=name),
-            make_batch(labels=labels_of(task)),
-        )
+        model, batch = fused(name, family, task), make_batch(labels=labels_of(task))
         found, plain = model(batch), without(model)(batch)
         assert torch.equal(found.tokens, plain.tokens)
         assert torch.equal(found.logits, plain.logits)
@@ -230,7 +257,7 @@ def test_a_model_with_an_untrained_fusion_is_the_model_without_it(name, family):
 @FAMILY
 @EVERY
 def test_a_text_without_nodes_is_read_as_without_the_graph_and_others_are_not(name, family):
-    model, batch = opened(make_model("classify", family=family, fusion=name)), make_batch((4, 0, 6))
+    model, batch = moved(fused(name, family)), make_batch((4, 0, 6))
     found, plain = model(batch), without(model)(batch)
     assert torch.equal(found.tokens[1], plain.tokens[1])
     assert torch.equal(found.logits[1], plain.logits[1])
@@ -243,7 +270,7 @@ def test_a_text_without_nodes_is_read_as_without_the_graph_and_others_are_not(na
 @FAMILY
 @EVERY
 def test_neither_padding_nor_another_text_is_read(name, family):
-    model = opened(make_model("classify", family=family, fusion=name))
+    model = moved(fused(name, family))
     texts, others = make_prepared((4, 0, 6)), make_prepared((4, 0, 6), seed=1)
     batch = collator().pack(texts)
     expected = model(batch)
@@ -262,8 +289,8 @@ def test_neither_padding_nor_another_text_is_read(name, family):
 @EVERY
 @pytest.mark.parametrize("freeze", [1, 2])
 def test_cached_lower_states_stay_valid(name, family, freeze):
-    model = opened(make_model(family=family, fusion=name, freeze=freeze)).train()
-    batch = make_batch()
+    model = moved(fused(name, family, freeze=freeze)).train()
+    batch = make_batch(labels=LABELS)
     results = []
     for states in (None, model.backbone.lower(batch.input_ids, batch.attention_mask)):
         model.zero_grad()
@@ -278,8 +305,8 @@ def test_cached_lower_states_stay_valid(name, family, freeze):
 @FAMILY
 @EVERY
 def test_what_is_saved_is_the_whole_operator(name, family):
-    model, batch = opened(make_model(family=family, fusion=name)), make_batch()
-    again = make_model(family=family, fusion=name, seed=1)
+    model, batch = moved(fused(name, family)), make_batch()
+    again = fused(name, family, seed=1)
     assert not torch.equal(again(batch).logits, model(batch).logits)
     again.load_state_dict(model.state_dict())
     assert torch.equal(again(batch).logits, model(batch).logits)
@@ -292,11 +319,11 @@ def test_a_tiny_model_learns_by_each_operator_what_the_text_does_not_say(name):
     (first,) = texts[0].rows
     texts = [with_row(text, input_ids=first.input_ids, offsets=first.offsets) for text in texts]
     batch = collator(LABELS).pack(texts)
-    model = make_model("classify", encoder="text", fusion=name)
+    model = make_model("classify", encoder="text", fusion=name, freeze=1)
     model.task.graph = None  # or the task would read the nodes by itself
     torch.manual_seed(0)
-    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    for _ in range(150):
+    optimizer = torch.optim.Adam(trained_parameters(model), lr=1e-2)
+    for _ in range(80):
         optimizer.zero_grad()
         model.train()(batch).loss.backward()
         optimizer.step()
@@ -378,7 +405,7 @@ def test_masked_entities_hide_named_nodes_in_training_and_none_in_evaluation(inp
 
 def test_masked_entities_add_two_losses_in_training_which_training_lowers():
     model, batch = (
-        make_model("classify", fusion="masked-entities"),
+        make_model("classify", fusion="masked-entities", freeze=1),
         make_batch((4, 5, 6), labels=LABELS),
     )
     assert model(batch).losses == {}
@@ -388,7 +415,7 @@ def test_masked_entities_add_two_losses_in_training_which_training_lowers():
     unknown = replace(batch, asked=None)
     alone = model(unknown)
     torch.testing.assert_close(alone.loss, sum(alone.losses.values()))
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(trained_parameters(model), lr=3e-3)
     first = {name: loss.item() for name, loss in output.losses.items()}
     for _ in range(80):
         optimizer.zero_grad()
