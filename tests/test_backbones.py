@@ -374,6 +374,14 @@ def test_a_gate_for_each_layer_is_asked_for(words):
         backbone(*words, before=lambda n, x: (x, extra if n == 1 else None))
 
 
+def test_gradient_checkpointing_is_refused_with_extra_tokens(words):
+    backbone = tiny("bert").train()
+    backbone.layers[2].gradient_checkpointing = True
+    with pytest.raises(ValueError, match="gradient checkpointing; switch it off"):
+        backbone(*words, before=beside(backbone, gate=0.0))
+    backbone.eval()(*words, before=beside(backbone, gate=0.0))
+
+
 def test_attention_that_nothing_can_join_is_refused_with_the_way_out(words):
     backbone = tiny("bert")
     backbone.model.config._attn_implementation = "flash_attention_2"

@@ -69,9 +69,9 @@ class Joined:
         last: int,
         rotate: Callable[..., Any] | None = None,
     ) -> None:
-        if len(extra.gate) != last - first + 1:
+        if extra.gate.shape[0] != last - first + 1:
             raise ValueError(
-                f"{len(extra.gate)} gates for extra tokens in layers {first} to {last}; "
+                f"{extra.gate.shape[0]} gates for extra tokens in layers {first} to {last}; "
                 f"give {last - first + 1}, one for each of these layers."
             )
         self.states = extra.states
@@ -89,7 +89,16 @@ class Joined:
         self.step: Callable[..., Any] = self._join
 
     def before(self, number: int, layer: nn.Module, args: tuple[Any, ...], kwargs: Any) -> None:
-        """Make ready for one layer, before the text's own tokens go through it."""
+        """Make ready for one layer, before the text's own tokens go through it.
+
+        Raises:
+            ValueError: The layer will be computed again for its gradient, when no token joins.
+        """
+        if getattr(layer, "gradient_checkpointing", False) and layer.training:
+            raise ValueError(
+                "Extra tokens cannot join layers with gradient checkpointing; switch it off, or "
+                "take a fusion without extra tokens, such as 'cross-attention'."
+            )
         self._gate = self._gates[number - self._first]
         self._go_on = number < self.last
         self.step = self._join
@@ -235,14 +244,14 @@ class JoinedByModule(Joined):
 
         if own is None:
             return None
-        place = torch.arange(self.num_tokens, device=own.device).expand(len(self.position), -1)
+        place = torch.arange(self.num_tokens, device=own.device).expand(self.position.shape[0], -1)
         place = torch.cat([place, self.position], 1)
         distance = place[:, :, None] - place[:, None, :]
         if module.position_buckets > 0 and module.max_relative_positions > 0:
             distance = make_log_bucket_position(
                 distance, module.position_buckets, module.max_relative_positions
             )
-        if len(distance) > 1:
+        if distance.shape[0] > 1:
             distance = distance.repeat_interleave(module.num_attention_heads, 0)
         every: Tensor = distance.long()[None]
         return every
