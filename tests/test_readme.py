@@ -34,8 +34,11 @@ def test_the_ten_lines_run_and_say_what_the_readme_says(
     found = names["found"]
     assert "Lima, and" in PYTHON[0]
     assert names["kg"].label(found.answer) == "Lima"
-    assert found.evidence[0].relation.endswith("/capital")
-    assert found.evidence[0].change > 0.3
+    evidence = names["pipe"].explain(found)[0]
+    ((_, relation, tail),) = evidence.triples
+    assert relation.endswith("/capital")
+    assert tail == found.answer
+    assert evidence.change > 0.3
     again = names["pipe"]("What is the capital of Peru?")
     assert (again.answer, again.scores) == (found.answer, found.scores)
     assert "Lima" in capsys.readouterr().out

@@ -13,8 +13,8 @@ from kgfm.synthetic import label_world
 class AtMentions(Fusion):
     """``tokens + O gelu(T tokens + N nodes + b)`` wherever a token is part of a mention.
 
-    After ERNIE's aggregator (Zhang et al., 2019, sec. 3.4, https://arxiv.org/abs/1905.07129), but
-    ``O`` starts at zero and has no bias: untrained, the text model stays as it was.
+    After ERNIE's aggregator (Zhang et al., 2019, https://arxiv.org/abs/1905.07129), but ``O``
+    starts at zero and has no bias: untrained, the text model stays as it was.
     """
 
     def __init__(self, width, node_width, *, inner_width=64):
@@ -28,6 +28,7 @@ class AtMentions(Fusion):
         text, token, slot = batch.aligned  # tokens of mentions, and the nodes that they name
         node = nodes[batch.node_slot[text, slot]]
         told = self.output(functional.gelu(self.token(tokens[text, token]) + self.node(node)))
+        told = told.to(tokens.dtype)  # with precision=bf16-mixed they differ
         return tokens.index_put((text, token), told, accumulate=True), nodes
 
 
@@ -35,7 +36,10 @@ FUSIONS["at-mentions"] = AtMentions  # in a package: an entry point in the group
 
 if __name__ == "__main__":
     world = label_world(topics=240)  # what kind of town does the person of a text live in?
-    own = {"fusion": {"name": "at-mentions", "layers": [0, 1]}}  # after these layers of the text
+    own = {
+        "fusion": {"name": "at-mentions", "layers": [0, 1]},
+        "encoder": {"name": "rgcn", "width": 32},
+    }
     tiny = {"backbone": "tiny-bert", "text_encoder": "tiny-bert"}
     pipe = kgfm.Pipeline(world.graph, task="classify", **own, **tiny)
     with tempfile.TemporaryDirectory() as folder:
