@@ -189,8 +189,8 @@ class Registry(dict[str, Callable[..., Part]], Generic[Part]):
         return {"name": name, **config()}
 
     @staticmethod
-    def _points(kind: str) -> Iterable[EntryPoint]:
-        return entry_points(group=f"kgfm.{kind}s")
+    def _points(kind: str) -> tuple[EntryPoint, ...]:
+        return tuple(entry_points(group=f"kgfm.{kind}s"))
 
     def __repr__(self) -> str:
         return f"Registry({self.kind}: {', '.join(self)})"
