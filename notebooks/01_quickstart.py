@@ -111,18 +111,29 @@ print(kg.label(found.answer), round(found.score, 3))
 found
 
 # %% [markdown]
-# Evidence is measured: each triple is left out, the model runs again, and the fall of the score is
-# what the triple was worth.
+# Evidence is measured: each triple is taken out of the graph, the question is asked anew, and the
+# fall of the score is what the triple was worth.
 
 # %%
-for item in found.evidence[:3]:
-    relation = kg.relation_text(kg.relation_row(item.relation))
-    print(f"{item.change:+.3f}  {kg.label(item.head)} –{relation}→ {kg.label(item.tail)}")
+evidence = pipe.explain(found)
+for item in evidence[:3]:
+    for head, relation, tail in item.triples:
+        named = kg.relation_text(kg.relation_row(relation))
+        print(f"{item.change:+.3f}  {kg.label(head)} –{named}→ {kg.label(tail)}")
 
 # %%
-draw_evidence(found, kg)
+draw_evidence(found, evidence, kg)
 # %%
-draw_evidence(pipe("What is the official language of the country where Kyoto lies?"), kg)
+found = pipe("What is the official language of the country where Kyoto lies?")
+draw_evidence(found, pipe.explain(found), kg)
+# %% [markdown]
+# Evidence can be asked for any other answer too; below 0 a triple speaks against it.
+
+# %%
+second, score = found.scores[1]
+print(second, round(score, 3))
+pipe.explain(found, second)[:2]
+
 # %% [markdown]
 # ## With and without
 #
