@@ -10,8 +10,16 @@ import numpy as np
 import pytest
 from worlds import tiny_recipe
 
-import kgfm.controls as module
-from kgfm.controls import ROWS, Shared, as_text, controls, row_digest, row_pipeline
+import kgfm.controls.run as module
+from kgfm.controls import (
+    CONTROLS,
+    ROWS,
+    Shared,
+    as_text,
+    controls,
+    row_digest,
+    row_pipeline,
+)
 from kgfm.linking import Linker
 from kgfm.recipes import Recipe, load_dataset, read_recipe, text_vectors
 from kgfm.retrieval import HopRetriever
@@ -118,7 +126,7 @@ def test_the_table_has_means_and_differences_paired_by_seed(
     # Two values: t(0.975, 1) = 12.706, and s / sqrt(2) is half their distance.
     assert difference["half_width"] == pytest.approx(12.706 * abs(gaps[0] - gaps[1]) / 2, rel=1e-3)
     assert found["seeds"] == [0, 1]
-    assert json.loads((folder / "controls.json").read_text())["rows"].keys() == ROWS.keys()
+    assert json.loads((folder / "controls.json").read_text())["rows"].keys() == {*ROWS}
     assert "with − without" in (folder / "controls.md").read_text()
     assert "±" in as_text(found)
 

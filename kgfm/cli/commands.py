@@ -175,11 +175,18 @@ def controls_command(given: Sequence[str]) -> None:
     """Train a recipe with, without and with a shuffled graph, over several seeds, and compare."""
     parser = _recipe_options("controls", controls_command.__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="A run for each.")
+    parser.add_argument(
+        "--rows",
+        type=str,
+        nargs="+",
+        default=["with", "without", "shuffled"],
+        help="The rows of the table: with, without, shuffled, random, counter, or one of your own.",
+    )
     recipe, options = _recipe(parser, given)
     from kgfm.controls import as_text, controls
 
     silence()
-    table = controls(recipe, options.seeds, recipe.folder(), say=say)
+    table = controls(recipe, options.seeds, recipe.folder(), rows=options.rows, say=say)
     say(f"\n{as_text(table)}\n\nsaved in {recipe.folder()}")
     write_figures(options.json, table)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Bool, Int64
 
@@ -14,7 +16,7 @@ def shuffled_tails(
     heads: Int64[np.ndarray, "triple"],
     relations: Int64[np.ndarray, "triple"],
     tails: Int64[np.ndarray, "triple"],
-    seed: int,
+    seed: int | Sequence[int],
 ) -> Int64[np.ndarray, "triple"]:
     """Permute the tails within each relation, and again where that makes a triple twice."""
     random = np.random.default_rng(seed)
@@ -33,6 +35,28 @@ def shuffled_tails(
         end = np.searchsorted(relations[by_relation], relations[double], "right")
         moving[by_relation[random.integers(start, end)]] = True
     return tails
+
+
+def rewired(
+    heads: Int64[np.ndarray, "triple"],
+    tails: Int64[np.ndarray, "triple"],
+    seed: int | Sequence[int],
+) -> tuple[Int64[np.ndarray, "triple"], Int64[np.ndarray, "triple"]]:
+    """Draw another graph of the same degrees, as the configuration model does.
+
+    Tails are permuted over all triples, whatever their relation, and relations among them too. So
+    every entity has as many edges out and as many in as before, and every relation as many edges;
+    which relation an edge is of, and where it leads, is chance. Permuted within each relation
+    (:func:`shuffled_tails`), an entity would keep its number of edges of each relation, and a
+    relation the kind of entities that it joins.
+
+    Returns:
+        The tails, and for each triple the place from which it takes its relation.
+    """
+    ends = shuffled_tails(heads, np.zeros_like(heads), tails, seed)
+    # Another stream than that of the tails, or both would move in step.
+    seeds = [seed] if isinstance(seed, int) else list(seed)
+    return ends, np.random.default_rng([*seeds, 1]).permutation(len(tails))
 
 
 def _permuted(

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Int64
 
 from kgfm.graph.arrays import GraphArrays
 from kgfm.graph.build import GraphBuilder, edge_arrays, in_chunks
-from kgfm.graph.control import shuffled_tails
+from kgfm.graph.control import rewired, shuffled_tails
 from kgfm.graph.order import Arrays, kept_triples, triple_arrays
 from kgfm.graph.records import EntityRecord, as_text
 from kgfm.graph.schema import GraphSchema, as_words
@@ -344,6 +344,18 @@ class KnowledgeGraph(GraphArrays):
         tails = shuffled_tails(*columns, self.tails.astype(np.int64), seed)
         origin = np.arange(self.num_triples)
         return self._with_triples(*columns, tails, origin, {"shuffled": seed})
+
+    def rewired(self, seed: int) -> KnowledgeGraph:
+        """Return another graph of the same degrees, whose edges are chance: the random control.
+
+        Entities keep their number of edges out and in, relations their number of edges. Unlike in
+        :meth:`shuffled`, an edge's relation is chance too, so a relation may join anything. The few
+        triples that come up twice are in the graph once; edge attributes go with the relation.
+        """
+        heads = self.heads.astype(np.int64)
+        tails, origin = rewired(heads, self.tails.astype(np.int64), seed)
+        relations = self.relations.astype(np.int64)[origin]
+        return self._with_triples(heads, relations, tails, origin, {"rewired": seed})
 
     def select(self, triple_mask: Bool[np.ndarray, "triple"]) -> KnowledgeGraph:
         """Return the graph with only the triples where the mask is True, and all entities.

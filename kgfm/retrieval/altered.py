@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from kgfm.graph.control import rewired
 from kgfm.retrieval.base import Retriever
 from kgfm.types import Asked, Subgraph
 
@@ -20,6 +22,8 @@ def nothing() -> Subgraph:
 
 class _Altered(Retriever):
     """What a retriever cuts, changed afterwards.
+
+    Paths go, and so does a prior that is not of the altered edges.
 
     Args:
         retriever: Cuts.
@@ -42,23 +46,27 @@ class WithoutNodes(_Altered):
 
 
 class WithoutEdges(_Altered):
-    """The same nodes, no edge between them."""
+    """The same nodes, no edge between them, and no opinion about them."""
 
     def retrieve(self, asked: Sequence[Asked]) -> list[Subgraph]:
         """Return the nodes of each text's subgraph."""
         return [
-            replace(cut, edge_index=cut.edge_index[:, :0], edge_type=cut.edge_type[:0], paths=())
+            replace(
+                cut,
+                edge_index=cut.edge_index[:, :0],
+                edge_type=cut.edge_type[:0],
+                prior=None,
+                paths=(),
+            )
             for cut in self.retriever.retrieve(asked)
         ]
 
 
-class ShuffledEdges(_Altered):
+class _OtherEdges(_Altered):
     """The same nodes and as many edges, which say nothing true.
 
-    Relations are permuted among the edges, and tails among the nodes: what led to one node leads
-    to another. So a node's number of edges, which would tell that a city is a capital, moves too.
-    Each head keeps its number of edges. The order comes from ``seed`` and the
-    subgraph's own seeds, so a text has the same wrong edges in every epoch.
+    The order comes from ``seed`` and the subgraph's own seeds, so a text has the same wrong edges
+    in every epoch.
 
     Args:
         retriever: Cuts.
@@ -70,16 +78,53 @@ class ShuffledEdges(_Altered):
         self.seed = seed
 
     def retrieve(self, asked: Sequence[Asked]) -> list[Subgraph]:
-        """Return each text's subgraph with its edges shuffled."""
-        return [self._shuffle(cut) for cut in self.retriever.retrieve(asked)]
+        """Return each text's subgraph with other edges."""
+        return [
+            self._other(cut, [self.seed, *cut.nodes[: cut.num_seeds].tolist()])
+            for cut in self.retriever.retrieve(asked)
+        ]
 
-    def _shuffle(self, cut: Subgraph) -> Subgraph:
-        random = np.random.default_rng([self.seed, *cut.nodes[: cut.num_seeds].tolist()])
+    @abstractmethod
+    def _other(self, cut: Subgraph, seed: Sequence[int]) -> Subgraph: ...
+
+
+class ShuffledEdges(_OtherEdges):
+    """Relations permuted among the edges, and tails among the nodes.
+
+    What led to one node leads to another. So a node's number of edges, which would tell that a city
+    is a capital, moves too, and a prior with it. Each head keeps its number of edges.
+    """
+
+    def _other(self, cut: Subgraph, seed: Sequence[int]) -> Subgraph:
+        random = np.random.default_rng(seed)
         heads, tails = cut.edge_index
         elsewhere = random.permutation(len(cut.nodes)).astype(tails.dtype)
         return replace(
             cut,
             edge_index=np.stack([heads, elsewhere[tails]]),
             edge_type=random.permutation(cut.edge_type),
+            prior=None if cut.prior is None else cut.prior[np.argsort(elsewhere)],
+            paths=(),
+        )
+
+
+class RandomEdges(_OtherEdges):
+    """Another subgraph of the same degrees: relations and tails permuted among the edges.
+
+    Each node keeps its number of edges out and in; which relations they are of, and where they
+    lead, is chance. A prior came of the true edges, so it is dealt out anew.
+    """
+
+    def _other(self, cut: Subgraph, seed: Sequence[int]) -> Subgraph:
+        heads, tails = cut.edge_index
+        ends, places = rewired(heads.astype(np.int64), tails.astype(np.int64), seed)
+        prior = cut.prior
+        if prior is not None:
+            prior = np.random.default_rng([*seed, 2]).permutation(prior)
+        return replace(
+            cut,
+            edge_index=np.stack([heads, ends.astype(tails.dtype)]),
+            edge_type=cut.edge_type[places],
+            prior=prior,
             paths=(),
         )
