@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,17 +16,21 @@ import kgfm.controls.run as module
 from kgfm.controls import (
     CONTROLS,
     ROWS,
+    Case,
+    Control,
     Shared,
     as_text,
     controls,
     row_digest,
     row_pipeline,
 )
+from kgfm.controls.table import table_of
+from kgfm.datasets import Dataset
 from kgfm.linking import Linker
 from kgfm.recipes import Recipe, load_dataset, read_recipe, text_vectors
 from kgfm.retrieval import HopRetriever
-from kgfm.retrieval.altered import ShuffledEdges, WithoutEdges
-from kgfm.types import Asked
+from kgfm.retrieval.altered import RandomEdges, ShuffledEdges, WithoutEdges
+from kgfm.types import Asked, Subgraph
 
 TASKS = pytest.mark.parametrize("task", ["answer", "classify"])
 
@@ -46,7 +52,7 @@ def test_every_row_reads_the_same_texts_with_the_same_mentions(tmp_path: Path, t
     recipe = read_recipe(tiny_recipe(tmp_path, task))
     shared = shared_by(recipe)
     examples = shared.dataset.test[:6]
-    for row in ROWS:
+    for row in CONTROLS:
         pipeline = row_pipeline(row, recipe, shared)
         pipeline.learn(shared.dataset.train)
         prepared = pipeline.prepare(examples)
@@ -60,15 +66,40 @@ def test_to_answer_every_row_ranks_the_same_candidates(tmp_path: Path) -> None:
     recipe = read_recipe(tiny_recipe(tmp_path))
     shared = shared_by(recipe)
     nodes, edges = {}, {}
-    for row in ROWS:
+    for row in CONTROLS:
         prepared = row_pipeline(row, recipe, shared).prepare(shared.dataset.test)
         nodes[row] = [item.rows[0].subgraph.nodes.tolist() for item in prepared]
         edges[row] = sum(len(item.rows[0].subgraph.edge_type) for item in prepared)
         for item in prepared:
             assert {*item.target.tolist()} <= {*item.rows[0].subgraph.nodes.tolist()}
-    assert nodes["with"] == nodes["without"] == nodes["shuffled"]
-    assert edges["without"] == 0
-    assert edges["shuffled"] == edges["with"] > 0
+    assert all(found == nodes["with"] for found in nodes.values())
+    assert edges.pop("without") == 0
+    assert set(edges.values()) == {edges["with"]} != {0}
+
+
+def test_to_classify_a_random_graph_is_whole_and_of_the_same_degrees(tmp_path: Path) -> None:
+    recipe = read_recipe(tiny_recipe(tmp_path, "classify"))
+    shared = shared_by(recipe)
+    graph, other = shared.dataset.graph, row_pipeline("random", recipe, shared).graph
+    assert other.fingerprint not in (
+        graph.fingerprint,
+        row_pipeline("shuffled", recipe, shared).graph.fingerprint,
+    )
+    for column in ("heads", "relations", "tails"):
+        mine, theirs = (np.sort(getattr(g, column)).tolist() for g in (graph, other))
+        assert mine == theirs
+
+
+def test_the_counter_is_the_recipe_with_another_encoder(tmp_path: Path) -> None:
+    from kgfm.encoders import Counter
+
+    recipe = read_recipe(tiny_recipe(tmp_path))
+    shared = shared_by(recipe)
+    mine, theirs = (row_pipeline(row, recipe, shared) for row in ("with", "counter"))
+    assert type(theirs.model.encoder) is Counter
+    assert theirs.model.encoder.out_width == mine.model.encoder.out_width
+    assert mine.model.fusions.keys() == theirs.model.fusions.keys()
+    assert mine.graph is theirs.graph
 
 
 def test_to_classify_the_row_without_has_no_node_and_the_shuffled_graph_is_whole(
@@ -113,6 +144,57 @@ def test_shuffled_edges_are_the_same_in_every_epoch_and_others_for_another_seed(
         assert sorted(cut.edge_type.tolist()) == sorted(whole.edge_type.tolist())
     bare = WithoutEdges(retriever).retrieve(seeds)
     assert all(not len(cut.edge_type) and len(cut.nodes) for cut in bare)
+
+
+def degrees(cut: Subgraph) -> list[list[int]]:
+    return [np.bincount(ends, minlength=len(cut.nodes)).tolist() for ends in cut.edge_index]
+
+
+def test_random_edges_keep_every_nodes_number_of_edges_and_nothing_else() -> None:
+    from kgfm.synthetic import question_world
+
+    graph = question_world(topics=40).graph
+    retriever = HopRetriever(graph, hops=2)
+    seeds = [Asked.at([row]) for row in range(8)]
+    random = RandomEdges(retriever, seed=1).retrieve(seeds)
+    again = RandomEdges(retriever, seed=1).retrieve(seeds)
+    moved = 0
+    for cut, whole, twin in zip(random, retriever.retrieve(seeds), again, strict=True):
+        assert cut.edge_index.tolist() == twin.edge_index.tolist()
+        assert cut.nodes.tolist() == whole.nodes.tolist()
+        assert degrees(cut) == degrees(whole)
+        assert sorted(cut.edge_type.tolist()) == sorted(whole.edge_type.tolist())
+        true, false = (
+            {*zip(*one.edge_index.tolist(), one.edge_type.tolist(), strict=True)}
+            for one in (whole, cut)
+        )
+        moved += len(true - false)
+    assert moved > sum(len(cut.edge_type) for cut in random) / 2
+
+
+class Opinionated(HopRetriever):
+    """Thinks the better of a node the later it was met."""
+
+    def retrieve(self, asked: Sequence[Asked]) -> list[Subgraph]:
+        return [
+            replace(cut, prior=np.arange(len(cut.nodes), dtype=np.float32))
+            for cut in super().retrieve(asked)
+        ]
+
+
+def test_what_the_true_edges_say_of_a_node_is_in_no_altered_subgraph() -> None:
+    from kgfm.synthetic import question_world
+
+    retriever = Opinionated(question_world(topics=40).graph, hops=2)
+    seeds = [Asked.at([0])]
+    (true,) = retriever.retrieve(seeds)
+    assert WithoutEdges(retriever).retrieve(seeds)[0].prior is None
+    for other in (ShuffledEdges, RandomEdges):
+        (cut,) = other(retriever).retrieve(seeds)
+        assert sorted(cut.prior.tolist()) == true.prior.tolist() != cut.prior.tolist()
+    (cut,) = ShuffledEdges(retriever).retrieve(seeds)
+    elsewhere = dict(zip(true.edge_index[1].tolist(), cut.edge_index[1].tolist(), strict=True))
+    assert all(cut.prior[there] == true.prior[here] for here, there in elsewhere.items())
 
 
 def test_the_table_has_means_and_differences_paired_by_seed(
@@ -172,12 +254,156 @@ def test_a_row_that_reads_texts_alone_is_the_same_for_another_graph(tmp_path: Pa
     dataset = load_dataset(recipe)
     shuffled = replace(dataset, graph=dataset.graph.shuffled(0))
     digests = {
-        row: row_digest(row, recipe, dataset) == row_digest(row, other, shuffled) for row in ROWS
+        row: row_digest(row, recipe, dataset) == row_digest(row, other, shuffled)
+        for row in CONTROLS
     }
-    assert digests == {"with": False, "without": True, "shuffled": False}
+    assert digests == {row: row == "without" for row in CONTROLS}
 
 
 @pytest.mark.parametrize("seeds", [(), (1, 1)])
 def test_seeds_are_given_and_given_once(tmp_path: Path, seeds: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="at least one, and none twice"):
         controls(read_recipe(tiny_recipe(tmp_path)), seeds, tmp_path)
+
+
+def test_other_rows_stand_beside_those_that_are_there(table: tuple[Recipe, dict, Path]) -> None:
+    recipe, found, folder = table
+    rows = ("with", "random", "without", "shuffled", "counter")
+    said: list[str] = []
+    more = controls(recipe, (0, 1), folder, rows=rows, say=said.append)
+    assert tuple(more["rows"]) == rows
+    assert {row: more["rows"][row] for row in ROWS} == found["rows"]
+    assert list(more["differences"]) == [
+        *(f"with - {row}" for row in rows[1:]),
+        *(f"{row} - without" for row in rows if row not in ("with", "without")),
+    ]
+    assert sum("there already" in line for line in said) == 6
+    lines = as_text(more).splitlines()
+    assert [line.split("  ")[0] for line in lines[-12:]][:5] == [
+        "with the graph",
+        *rows[1:],
+    ]
+    assert "'counter' has one learned number a kind of edge" in more["meaning"]
+
+
+class EmptyControl(Control):
+    """The recipe over a graph without a triple."""
+
+    title = "no edges"
+
+    def pipeline(self, recipe, shared, case):
+        graph = shared.dataset.graph
+        return shared.pipeline(recipe, graph=graph.select(np.zeros(graph.num_triples, bool)))
+
+
+def test_a_control_of_ones_own_is_a_class_and_a_line(
+    table: tuple[Recipe, dict, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, _, folder = table
+    monkeypatch.setitem(CONTROLS, "empty", EmptyControl)
+    found = controls(recipe, (0,), folder, rows=("empty", "with", "without"))
+    assert [*found["differences"]] == ["with - empty", "with - without", "empty - without"]
+    assert "no edges" in as_text(found)
+    assert "from the row 'no edges'" in found["meaning"]
+
+
+def result(row: str, seed: int, value: float) -> dict:
+    return {
+        "figures": {"test": {"mrr": value + seed / 1000}},
+        "metric": "mrr",
+        "seconds": 1.0,
+        "versions": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"without": 0.5, "shuffled": 0.5}, "The graph helped: mrr +0.400 ± 0.000 over the row"),
+        ({"without": 0.9, "shuffled": 0.5}, "No measurable help from the graph: mrr +0.000"),
+        ({"without": 0.95, "shuffled": 0.5}, "The graph did harm: mrr -0.050"),
+        (
+            {"without": 0.5, "shuffled": 0.9},
+            "Better with a graph (mrr +0.400 ± 0.000 over the row without), but what the graph "
+            "says does not matter: +0.000 ± 0.000 over the shuffled one.",
+        ),
+        (
+            {"without": 0.5, "shuffled": 0.9, "random": 0.9, "counter": 0.9},
+            "but what the graph says does not matter: +0.000 ± 0.000 over the shuffled one, "
+            "+0.000 ± 0.000 over the random one; to count its edges does as well: +0.000 ± 0.000 "
+            "over the counter.",
+        ),
+        (
+            {"shuffled": 0.5, "random": 0.6},
+            "With the graph, mrr is +0.400 ± 0.000 over the shuffled one and +0.300 ± 0.000 over "
+            "the random one.",
+        ),
+    ],
+)
+def test_the_verdict_says_no_more_than_the_intervals(values: dict, said: str) -> None:
+    recipe = Recipe(dataset={"name": "world"})
+    rows = {row: CONTROLS.build(row) for row in ("with", *values)}
+    results = {
+        row: [result(row, seed, value) for seed in (0, 1)]
+        for row, value in {"with": 0.9, **values}.items()
+    }
+    found = table_of(recipe, rows, Case(ranks_nodes=True, learns=False), (0, 1), results)
+    assert said in found["meaning"]
+
+
+# -- mistakes -------------------------------------------------------------------------------------
+
+
+def as_left(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "rows", "message"),
+    [
+        ({}, ("with", "shufled"), "No control 'shufled'. Did you mean 'shuffled'"),
+        ({}, ("with", "without", "without"), "none twice"),
+        ({}, ("without", "shuffled"), "give 'with', which is on trial"),
+        ({}, ("with",), "at least one other"),
+        ({}, "with", "at least one other"),
+        ({"encoder": {"name": "rgcm"}}, ROWS, "No encoder 'rgcm'. Did you mean 'rgcn'"),
+        ({"encoder": {"name": "rgcn", "widht": 3}}, ROWS, "Did you mean 'width'"),
+        ({"encoder": None, "fusion": None}, ROWS, "no graph to put on trial"),
+        ({"data": "nowhere"}, ROWS, "nowhere"),
+    ],
+)
+def test_a_mistake_leaves_table_and_runs_as_they_were(
+    table: tuple[Recipe, dict, Path], changed: dict, rows: Sequence[str], message: str
+) -> None:
+    recipe, _, folder = table
+    before = as_left(folder)
+    with pytest.raises((KeyError, ValueError, FileNotFoundError), match=message):
+        controls(replace(recipe, **changed), (0, 1), folder, rows=rows)
+    assert as_left(folder) == before
+
+
+def test_texts_that_cannot_be_read_leave_table_and_runs_as_they_were(
+    table: tuple[Recipe, dict, Path],
+) -> None:
+    recipe, _, folder = table
+    dataset = load_dataset(recipe)
+    wrong = replace(dataset.validation[0], target=("x/nobody",))
+    dataset = replace(dataset, validation=(*dataset.validation, wrong))
+    before = as_left(folder)
+    with pytest.raises(KeyError, match="nobody"):
+        controls(recipe, (0, 1), folder, dataset=dataset)
+    assert as_left(folder) == before
+
+
+def test_a_data_set_without_a_graph_cannot_be_put_on_trial(tmp_path: Path) -> None:
+    recipe = read_recipe(tiny_recipe(tmp_path, "classify"))
+    dataset = load_dataset(recipe)
+    bare = Dataset(None, dataset.train, dataset.validation)
+    with pytest.raises(ValueError, match="This data set has no graph") as caught:
+        controls(recipe, (0,), tmp_path / "table", dataset=bare)
+    assert "\n" not in str(caught.value)
+    assert not os.path.lexists(tmp_path / "table")

@@ -339,6 +339,33 @@ def test_shuffling_keeps_every_relations_heads_and_tails() -> None:
     assert shuffled.manifest["source"] == {"shuffled": 7, "of": {}}
 
 
+def test_rewiring_keeps_degrees_and_neither_ends_nor_relations() -> None:
+    random = np.random.default_rng(0)
+    triples = [(f"h{i % 200}", f"r{i % 3}", f"t{random.integers(100)}") for i in range(500)]
+    triples = sorted(set(triples))
+    years = list(range(len(triples)))
+    kg = KnowledgeGraph.from_records([], triples, edge_attributes={"year": years})
+    other = kg.rewired(7)
+    assert other.fingerprint == kg.rewired(7).fingerprint
+    assert other.fingerprint != kg.rewired(8).fingerprint
+    assert other.num_triples == kg.num_triples
+    for column in range(3):
+        counts = [Counter(t[column] for t in triples_of(g)) for g in (kg, other)]
+        assert counts[0] == counts[1]
+    assert len(set(triples_of(kg)) & set(triples_of(other))) < 0.1 * len(triples)
+    for end in (0, 2):
+        pairs = [Counter((t[1], t[end]) for t in triples_of(g)) for g in (kg, other)]
+        assert pairs[0] != pairs[1]
+    relations = [
+        dict(zip(g.edge_attributes["year"], (t[1] for t in triples_of(g)), strict=True))
+        for g in (kg, other)
+    ]
+    assert relations[0] == relations[1]
+    assert list(other.labels) == list(kg.labels)
+    assert other.manifest["source"] == {"rewired": 7, "of": {}}
+    assert KnowledgeGraph.from_records([], []).rewired(0).num_triples == 0
+
+
 def test_selecting_keeps_the_entities_and_the_chosen_triples(
     kg: KnowledgeGraph, tmp_path: Path, unchecked: None
 ) -> None:

@@ -72,9 +72,9 @@ def controls(
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds={list(seeds)}: give at least one, and none twice.")
     chosen = _chosen(rows)
-    check_parts(recipe)
     if recipe.encoder is None:
         raise ValueError("The recipe has no encoder, so there is no graph to put on trial.")
+    check_parts(recipe)
     out = Path(out) if out is not None else recipe.folder() / "controls"
     dataset = dataset or load_dataset(recipe)
     say(repr(dataset))

@@ -53,10 +53,11 @@ def rewired(
     Returns:
         The tails, and for each triple the place from which it takes its relation.
     """
-    ends = shuffled_tails(heads, np.zeros_like(heads), tails, seed)
-    # Another stream than that of the tails, or both would move in step.
-    seeds = [seed] if isinstance(seed, int) else list(seed)
-    return ends, np.random.default_rng([*seeds, 1]).permutation(len(tails))
+    # Streams of their own: tails and relations must not move in step, nor as those that are
+    # shuffled by the same seed, which in a graph of one relation would be the same ones.
+    own = [seed] if isinstance(seed, int) else list(seed)
+    ends = shuffled_tails(heads, np.zeros_like(heads), tails, [*own, 1])
+    return ends, np.random.default_rng([*own, 2]).permutation(len(tails))
 
 
 def _permuted(

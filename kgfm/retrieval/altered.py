@@ -120,7 +120,7 @@ class RandomEdges(_OtherEdges):
         ends, places = rewired(heads.astype(np.int64), tails.astype(np.int64), seed)
         prior = cut.prior
         if prior is not None:
-            prior = np.random.default_rng([*seed, 2]).permutation(prior)
+            prior = np.random.default_rng([*seed, 3]).permutation(prior)
         return replace(
             cut,
             edge_index=np.stack([heads, ends.astype(tails.dtype)]),
