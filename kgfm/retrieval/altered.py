@@ -23,7 +23,8 @@ def nothing() -> Subgraph:
 class _Altered(Retriever):
     """What a retriever cuts, changed afterwards.
 
-    Paths go, and so does a prior that is not of the altered edges.
+    Paths go, for they would tell the true edges. It learns nothing: what a retriever learned of the
+    true graph it would still know, so there the graph itself is altered.
 
     Args:
         retriever: Cuts.
