@@ -13,8 +13,8 @@ from kgfm.registry import Registry
 from kgfm.retrieval import RETRIEVERS, Graph, Retriever
 
 if TYPE_CHECKING:
-    from kgfm.vectors import NodeVectors
     from kgfm.pipeline import Pipeline
+    from kgfm.vectors import NodeVectors
 
 TRIAL, BASELINE = "with", "without"
 """The row that is on trial, and the one that every row has to beat."""
