@@ -422,6 +422,35 @@ def test_a_configuration_that_lacks_a_key_names_it(
         Pipeline.load(folder)
 
 
+def test_a_run_of_an_earlier_kgfm_is_refused_with_what_to_do(
+    once_saved: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "saved"
+    shutil.copytree(once_saved, folder)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "format": 1}))
+    with pytest.raises(DamagedFileError) as raised:
+        Pipeline.load(folder)
+    said = str(raised.value)
+    assert "has format 1, of an earlier kgfm; this one reads 2" in said
+    assert f"train it again, kgfm train {folder / 'recipe.yaml'}" in said
+
+
+def test_a_mention_that_is_nothing_in_the_graph_is_kept_and_seeds_nothing(
+    answering: Pipeline,
+) -> None:
+    name = answering.graph.label(answering.graph.keys[0])
+    candidates = ((answering.graph.keys[0], 0.4), (answering.graph.keys[1], 0.2))
+    nil = Mention(20, 20 + len(name), name, None, 0.4, candidates)
+    example = Example(f"Who is the rival of {name}?", mentions=(nil,))
+    found = answering(example)
+    assert found.mentions == (nil,)
+    assert not found.graph_used
+    batch = answering.collator.pack(answering.prepare([example]))
+    assert batch.mention_node.tolist() == [-1]
+    assert batch.candidate_prior.tolist() == pytest.approx([0.4, 0.2])
+
+
 def test_what_saving_cleans_up_is_its_own(tmp_path: Path) -> None:
     pipeline, folder = pipeline_for("answer"), tmp_path / "saved"
     pipeline.graph.save(folder / "graph-of-films")
