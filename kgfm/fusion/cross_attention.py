@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kgfm.batch import Batch
-from kgfm.fusion.base import Fusion, dense_nodes
+from kgfm.fusion.base import Fusion
 
 
 class CrossAttentionFusion(Fusion):
@@ -54,26 +54,50 @@ class CrossAttentionFusion(Fusion):
         batch: Batch,
     ) -> tuple[Float[Tensor, "batch token width"], Float[Tensor, "node node_width"]]:
         """Return the tokens with what they read added, and the nodes as they were."""
-        query = self._heads(self.query(self.norm(tokens)))
-        # Keys and values of the flat nodes first: padding slots then cost no product.
-        key = self._heads(dense_nodes(self.key(nodes), batch))
-        value = self._heads(dense_nodes(self.value(nodes), batch))
-        read = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=self._bias(batch, query)
-        )
-        # A text without nodes has read padding only; it gets exactly zero.
-        read = read.transpose(1, 2).flatten(2) * batch.node_mask[:, :1, None]
+        query = self.query(self.norm(tokens)).unflatten(2, (self.heads, -1)).transpose(1, 2)
+        key, value = self._keys_and_values(nodes, batch)
+        scores = torch.baddbmm(
+            self._padding(batch, query),
+            query.flatten(0, 1),
+            key.flatten(0, 1).transpose(1, 2),
+            alpha=query.shape[3] ** -0.5,
+        ).unflatten(0, query.shape[:2])
+        attention = self._with_mentions(scores, batch).softmax(-1)
+        # A text without nodes reads padding only, whose values are zero; it gets exactly zero.
+        read = torch.bmm(attention.flatten(0, 1), value.flatten(0, 1))
+        read = read.unflatten(0, query.shape[:2]).transpose(1, 2).flatten(2)
         return tokens + self.output(read), nodes
 
-    def _heads(self, x: Float[Tensor, "batch row inner"]) -> Float[Tensor, "batch head row part"]:
-        parts: Tensor = x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        return parts
+    def _keys_and_values(
+        self, nodes: Float[Tensor, "node node_width"], batch: Batch
+    ) -> Float[Tensor, "2 batch head slot part"]:
+        """One product for both, of nodes that lie flat: padding costs none, and stays zero."""
+        weight = torch.cat([self.key.weight, self.value.weight])
+        bias = torch.cat([self.key.bias, self.value.bias])
+        both = functional.linear(nodes, weight, bias)
+        (num_texts, num_slots), num_rows = batch.node_slot.shape, 2 * self.heads
+        first = batch.node_slot[:, 0].index_select(0, batch.node_text)
+        slot = torch.arange(nodes.shape[0], device=nodes.device) - first
+        # Each head's part goes straight to where attention reads it.
+        row = torch.arange(num_rows, device=nodes.device)
+        block = row // self.heads * num_texts * self.heads + row % self.heads
+        place = (batch.node_text[:, None] * self.heads + block) * num_slots + slot[:, None]
+        laid_out = both.new_zeros(num_texts * num_rows * num_slots, both.shape[1] // num_rows)
+        laid_out[place.flatten()] = both.view(-1, laid_out.shape[1])
+        return laid_out.view(2, num_texts, self.heads, num_slots, -1)
 
-    def _bias(self, batch: Batch, query: Tensor) -> Float[Tensor, "batch head token slot"]:
-        """Zero for a node, the learned bias where a token names it, and very low for padding."""
-        text, token, slot = batch.aligned
-        named = query.new_zeros(len(batch), query.shape[2], batch.node_mask.shape[1])
-        named[text, token, slot] = 1.0
-        bias: Tensor = named[:, None] * self.mention_bias[:, None, None]
+    def _padding(self, batch: Batch, query: Tensor) -> Float[Tensor, "text_head 1 slot"]:
+        """Zero for a node, very low for padding."""
         # The lowest number and not minus infinity, which would make a row of padding NaN.
-        return bias.masked_fill(~batch.node_mask[:, None, None, :], torch.finfo(query.dtype).min)
+        low = torch.zeros_like(batch.node_mask, dtype=query.dtype)
+        low = low.masked_fill(~batch.node_mask, torch.finfo(query.dtype).min)
+        return low.repeat_interleave(self.heads, dim=0)[:, None]
+
+    def _with_mentions(
+        self, scores: Float[Tensor, "batch head token slot"], batch: Batch
+    ) -> Float[Tensor, "batch head token slot"]:
+        """Add the learned bias where a token names a node; the scores are changed in place."""
+        text, token, slot = batch.aligned[:, :, None]
+        head = torch.arange(self.heads, device=scores.device)
+        bias = self.mention_bias.to(scores.dtype).expand(text.shape[0], -1)
+        return scores.index_put_((text, head, token, slot), bias, accumulate=True)
