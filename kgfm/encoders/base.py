@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -12,9 +13,14 @@ from kgfm.registry import Registry
 
 
 class GraphEncoder(nn.Module, ABC):
-    """Embed the nodes of all subgraphs of a batch; ``out_width`` is the width of a node's state."""
+    """Embed the nodes of all subgraphs of a batch; ``out_width`` is the width of a node's state.
+
+    An edge whose ``batch.edge_weight`` is 0 is to the encoder as if it were not there.
+    """
 
     out_width: int
+    reads_edges: ClassVar[bool] = True
+    """False for an encoder to which edges say nothing."""
 
     @abstractmethod
     def forward(

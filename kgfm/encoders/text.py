@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from kgfm.batch import Batch
 from kgfm.encoders.base import GraphEncoder
+from kgfm.encoders.inputs import Inputs
 
 
 class TextNodes(GraphEncoder):
@@ -17,15 +18,17 @@ class TextNodes(GraphEncoder):
         width: Width of a node's state.
     """
 
+    reads_edges = False
+
     def __init__(self, feature_width: int, *, width: int = 128) -> None:
         super().__init__()
         self.out_width = width
-        self.project = nn.Linear(feature_width, width)
+        self.inputs = Inputs(feature_width, width=width, seeds=False)
         self.norm = nn.LayerNorm(width)
 
     def forward(
         self, batch: Batch, query: Float[Tensor, "batch query_width"]
     ) -> Float[Tensor, "node node_width"]:
         """Return the state of each node."""
-        states: Tensor = self.norm(self.project(batch.node_features))[batch.node_feature]
+        states: Tensor = self.norm(self.inputs.nodes(batch))
         return states

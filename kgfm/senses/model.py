@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from kgfm.backbones import Backbone
-from kgfm.encoders.rgcn import weighted_sums
+from kgfm.encoders.sums import weighted_sums
 from kgfm.senses.batch import SenseBatch
 from kgfm.senses.lesk import Lesk
 
