@@ -38,8 +38,9 @@ class Bags:
         starts, counts = runs(target, num_targets)
         first, count = starts.index_select(0, target), counts.index_select(0, target)
         place = (first * (columns - 1) + edge)[:, None] + count[:, None] * column
-        self.entry = torch.empty_like(place.flatten())
-        self.entry[place.flatten()] = torch.arange(len(self.entry), device=source.device)
+        place = place.flatten()
+        self.entry = torch.empty_like(place)
+        self.entry[place] = torch.arange(place.shape[0], device=source.device)
         self.row = source.repeat_interleave(columns).index_select(0, self.entry)
         bag = (target[:, None] * columns + column).flatten()
         self.bag = bag.index_select(0, self.entry)

@@ -70,21 +70,23 @@ class CrossAttentionFusion(Fusion):
 
     def _keys_and_values(
         self, nodes: Float[Tensor, "node node_width"], batch: Batch
-    ) -> Float[Tensor, "2 batch head slot part"]:
+    ) -> tuple[
+        Float[Tensor, "batch head slot part"],
+        Float[Tensor, "batch head slot part"],
+    ]:
         """One product for both, of nodes that lie flat: padding costs none, and stays zero."""
         weight = torch.cat([self.key.weight, self.value.weight])
         bias = torch.cat([self.key.bias, self.value.bias])
-        both = functional.linear(nodes, weight, bias)
-        (num_texts, num_slots), num_rows = batch.node_slot.shape, 2 * self.heads
+        both = functional.linear(nodes, weight, bias).unflatten(1, (2, self.heads, -1))
+        shape = (batch.node_slot.shape[0], self.heads, batch.node_slot.shape[1], both.shape[3])
+        # Each head's part goes straight to where attention reads it.
         first = batch.node_slot[:, 0].index_select(0, batch.node_text)
         slot = torch.arange(nodes.shape[0], device=nodes.device) - first
-        # Each head's part goes straight to where attention reads it.
-        row = torch.arange(num_rows, device=nodes.device)
-        block = row // self.heads * num_texts * self.heads + row % self.heads
-        place = (batch.node_text[:, None] * self.heads + block) * num_slots + slot[:, None]
-        laid_out = both.new_zeros(num_texts * num_rows * num_slots, both.shape[1] // num_rows)
-        laid_out[place.flatten()] = both.view(-1, laid_out.shape[1])
-        return laid_out.view(2, num_texts, self.heads, num_slots, -1)
+        head = torch.arange(self.heads, device=nodes.device)
+        place = batch.node_text[:, None], head, slot[:, None]
+        key, value = both.new_zeros(shape), both.new_zeros(shape)
+        key[place], value[place] = both.unbind(1)
+        return key, value
 
     def _padding(self, batch: Batch, query: Tensor) -> Float[Tensor, "text_head 1 slot"]:
         """Zero for a node, very low for padding."""
