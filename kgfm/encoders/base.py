@@ -21,6 +21,8 @@ class GraphEncoder(nn.Module, ABC):
     out_width: int
     reads_edges: ClassVar[bool] = True
     """False for an encoder to which edges say nothing."""
+    reads_text: ClassVar[bool] = True
+    """False for an encoder to which the texts of nodes say nothing."""
 
     @abstractmethod
     def forward(

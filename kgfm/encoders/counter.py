@@ -29,6 +29,8 @@ class Counter(GraphEncoder):
         ValueError: There is no round.
     """
 
+    reads_text = False
+
     def __init__(self, feature_width: int, *, width: int = 128, rounds: int = 3) -> None:
         super().__init__()
         if rounds < 1:
@@ -49,7 +51,9 @@ class Counter(GraphEncoder):
         self, batch: Batch, query: Float[Tensor, "batch query_width"]
     ) -> Float[Tensor, "node node_width"]:
         """Return the state of each node."""
-        count = self.count(batch)
+        # Counts of hubs grow beyond what half precision tells apart.
+        with torch.autocast(batch.edge_index.device.type, enabled=False):
+            count = self.count(batch)
         states: Tensor = self.norm(self.state((count.sign() * count.abs().log1p())[:, None]))
         return states
 
