@@ -19,6 +19,7 @@ import numpy as np
 
 from kgfm.graph import KnowledgeGraph
 from kgfm.retrieval import HopRetriever
+from kgfm.types import Asked
 
 
 def power_law(num_entities: int, num_edges: int, num_relations: int, seed: int) -> KnowledgeGraph:
@@ -41,8 +42,9 @@ class NetworkxCut:
         self.graph.add_edges_from(zip(*columns, strict=True))
         self.undirected = networkx.Graph(self.graph)
 
-    def retrieve(self, batch: list[np.ndarray]) -> list[Any]:
-        return [list(self.graph.subgraph(self._nodes(seeds)).edges(keys=True)) for seeds in batch]
+    def retrieve(self, batch: list[Asked]) -> list[Any]:
+        nodes = [self._nodes(asked.seeds) for asked in batch]
+        return [list(self.graph.subgraph(each).edges(keys=True)) for each in nodes]
 
     def _nodes(self, seeds: np.ndarray) -> list[int]:
         nodes = frontier = dict.fromkeys(seeds.tolist())
@@ -55,7 +57,7 @@ class NetworkxCut:
         return list(nodes)[: self.budget]
 
 
-def rate(retrieve: Callable[[list[np.ndarray]], Any], batches: list[list[np.ndarray]]) -> float:
+def rate(retrieve: Callable[[list[Asked]], Any], batches: list[list[Asked]]) -> float:
     """Return the examples per second of the median batch; the first one only warms up."""
     seconds = []
     for batch in batches:
@@ -82,7 +84,7 @@ def main() -> None:
     graph = power_law(given.entities, given.edges, given.relations, seed=0)
     random = np.random.default_rng(1)
     shape = given.rounds + 1, given.examples, given.seeds
-    batches = [list(batch) for batch in random.integers(0, len(graph), shape)]
+    batches = [list(map(Asked.at, batch)) for batch in random.integers(0, len(graph), shape)]
     caps = {"hops": given.hops, "fan_out": given.fan_out, "budget": given.budget}
     retriever = HopRetriever(graph, **caps)
     subgraphs = [subgraph for batch in batches for subgraph in retriever.retrieve(batch)]

@@ -33,6 +33,7 @@ from kgfm.stores.neo4j.parts import Parts
 from kgfm.stores.neo4j.read import PAGE, Export
 from kgfm.stores.neo4j.write import BATCH
 from kgfm.stores.sparql import Endpoint
+from kgfm.types import Asked
 
 if TYPE_CHECKING:
     from bench_stores import Bench
@@ -204,7 +205,7 @@ def retrieved(kind: str, address: str, options: Login, snapshot: Path) -> int:
     random = np.random.default_rng(0)
     live.retrieve(
         [
-            live.graph.rows([keys[int(row)] for row in random.choice(len(keys), SEEDS)])
+            Asked.at(live.graph.rows([keys[int(row)] for row in random.choice(len(keys), SEEDS)]))
             for _ in range(TEXTS)
         ]
     )

@@ -59,6 +59,7 @@ class Asked:
             text: it is answered as if the graph did not hold them. So evidence is measured.
 
     Raises:
+        TypeError: Rows are no flat array of integers.
         ValueError: There is not one row for each mention, or ``without`` holds no triples.
     """
 
@@ -70,6 +71,7 @@ class Asked:
     )
 
     def __post_init__(self) -> None:
+        _check_rows(self.rows)
         if len(self.rows) != len(self.mentions):
             raise ValueError(f"{len(self.mentions)} mentions, but {len(self.rows)} rows.")
         if self.without.ndim != 2 or self.without.shape[1] != 3:
@@ -81,16 +83,31 @@ class Asked:
         return self.rows[self.rows >= 0]
 
     @classmethod
-    def at(cls, rows: Sequence[int] | Int[np.ndarray, "seed"], text: str = "") -> Asked:
+    def at(
+        cls,
+        rows: Sequence[int] | np.ndarray,
+        text: str = "",
+        *,
+        without: Sequence[tuple[int, int, int]] | np.ndarray = (),
+    ) -> Asked:
         """Ask about entities by their rows, as if a text named them one after the other."""
         found = np.asarray(rows)
-        found = found.astype(np.int64) if not len(found) else found
+        found = found.astype(np.int64) if not found.size else found
+        _check_rows(found)
         named = tuple(Mention(0, 0, "", str(row)) for row in found)
-        return cls(text, named, found)
+        return cls(text, named, found, np.asarray(without, np.int64).reshape(-1, 3))
 
     def __repr__(self) -> str:
         hidden = f", without {len(self.without)} triples" if len(self.without) else ""
         return f"Asked({len(self.mentions)} mentions, {len(self.seeds)} seeds{hidden})"
+
+
+def _check_rows(rows: np.ndarray) -> None:
+    if rows.ndim != 1 or rows.dtype.kind not in "iu":
+        raise TypeError(
+            f"The seeds of a text are a flat array of rows (integers), got shape {rows.shape} of "
+            f"{rows.dtype}; graph.rows(keys) makes rows of keys."
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from kgfm.stores.neo4j import write_links, write_predictions, write_vectors
 from kgfm.stores.refresh import refresh
 from kgfm.stores.sparql import Endpoint
 from kgfm.stores.sparql.hosts import check_services
-from kgfm.types import Mention, Prediction
+from kgfm.types import Asked, Mention, Prediction
 
 EVIL = ["x`) DETACH DELETE n //", "> } ; DROP ALL #", "\\u0060) DETACH DELETE n //", "' OR 1=1 //"]
 VALUES = [f"value {text}" for text in EVIL]
@@ -97,7 +97,7 @@ def test_nothing_hostile_becomes_cypher_on_any_road(
 
     server = Neo4jServer(neo4j.uri, **neo4j.login)
     live = LiveRetriever(LiveGraph(server), deadline=120, hide_from_seed=[NAMES[3], *EVIL])
-    (cut,) = live.retrieve([live.graph.rows([*VALUES, *EVIL])])
+    (cut,) = live.retrieve([Asked.at(live.graph.rows([*VALUES, *EVIL]))])
     assert len(cut.nodes) == 8
     assert neo4j.run("MATCH (n:KgfmEntity) RETURN count(n)") == [[4]]
     server.close()
@@ -150,7 +150,7 @@ def assert_nothing_becomes_sparql(url: str, graph: str, tmp_path: Path) -> None:
         hide_from_seed=[*EVIL, *(EX + text for text in EVIL)],
     )
     seeds = [EX + "0", *EVIL, *(EX + text for text in EVIL)]
-    (cut,) = live.retrieve([live.graph.rows(seeds)])
+    (cut,) = live.retrieve([Asked.at(live.graph.rows(seeds))])
     assert len(cut.nodes) == len(seeds) + 1
 
 

@@ -16,7 +16,7 @@ from kgfm.graph import KnowledgeGraph
 from kgfm.retrieval import HopRetriever, LiveGraph, LiveRetriever
 from kgfm.retrieval.recent import CircuitBreaker, RecentCache
 from kgfm.stores.server import ServerUnavailableError
-from kgfm.types import Mention, Subgraph
+from kgfm.types import Asked, Mention, Subgraph
 
 
 def by_key(subgraph: Subgraph, graph: KnowledgeGraph | LiveGraph) -> tuple[Any, ...]:
@@ -34,8 +34,8 @@ def both(
     """What the snapshot gives, and what the live retriever gives."""
     arguments = {name: live.config()[name] for name in HopRetriever(graph).config()}
     snapshot = HopRetriever(graph, **arguments)
-    expected = snapshot.retrieve([graph.rows(keys) for keys in batch])
-    found = live.retrieve([live.graph.rows(keys) for keys in batch])
+    expected = snapshot.retrieve([Asked.at(graph.rows(keys)) for keys in batch])
+    found = live.retrieve([Asked.at(live.graph.rows(keys)) for keys in batch])
     return [by_key(s, graph) for s in expected], [by_key(s, live.graph) for s in found]
 
 
@@ -121,7 +121,7 @@ def test_a_dead_server_is_no_longer_asked_until_a_pause_has_passed() -> None:
     server = SnapshotServer(chain())
     breaker = CircuitBreaker(failures=2, pause=10, clock=lambda: now[0])
     live = LiveRetriever(LiveGraph(server), breaker=breaker)
-    seeds = [live.graph.rows(["e000001"])]
+    seeds = [Asked.at(live.graph.rows(["e000001"]))]
     server.down = True
     for _ in range(5):
         with pytest.raises(ServerUnavailableError):
@@ -141,7 +141,7 @@ def test_texts_without_seeds_ask_nothing() -> None:
     server = SnapshotServer(chain())
     live = LiveRetriever(LiveGraph(server))
     server.down = True
-    empty = live.retrieve([np.array([]), np.array([])])
+    empty = live.retrieve([Asked.at([]), Asked.at([])])
     assert [len(subgraph.nodes) for subgraph in empty] == [0, 0]
     assert live.retrieve([]) == []
     assert server.questions == []

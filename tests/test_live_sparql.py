@@ -19,6 +19,7 @@ from kgfm.retrieval import LiveGraph, LiveRetriever
 from kgfm.retrieval.live_sparql import SparqlServer
 from kgfm.stores.server import ServerUnavailableError
 from kgfm.stores.sparql import Endpoint
+from kgfm.types import Asked
 
 pytestmark = pytest.mark.sparql
 
@@ -172,7 +173,7 @@ def test_hostile_keys_are_never_sent(oxigraph: Oxigraph) -> None:
     url = oxigraph.put(f"<{EX}a> <{EX}p> <{EX}b> .\n")
     live = live_on(url, hide_from_seed=HOSTILE, hops=1)
     keys = [*HOSTILE, *(EX + text for text in HOSTILE), EX + "a", "_:b0"]
-    (cut,) = live.retrieve([live.graph.rows(keys)])
+    (cut,) = live.retrieve([Asked.at(live.graph.rows(keys))])
     nodes = [live.graph.keys[int(row)] for row in cut.nodes]
     assert nodes == [*keys, EX + "b"]
     assert cut.edge_index.tolist() == [[nodes.index(EX + "a")], [nodes.index(EX + "b")]]
@@ -183,10 +184,10 @@ def test_a_server_that_dies_is_unavailable_within_the_deadline(tmp_path: Path) -
     with oxigraph_server(tmp_path) as server:
         server.put(f"<{EX}a> <{EX}p> <{EX}b> .\n<{EX}b> <{EX}p> <{EX}c> .\n")
         live = LiveRetriever(LiveGraph(SparqlServer(server.url)), deadline=1.0)
-        seeds = [live.graph.rows([EX + "a"])]
+        seeds = [Asked.at(live.graph.rows([EX + "a"]))]
         assert len(live.retrieve(seeds)[0].nodes) == 3
     assert len(live.retrieve(seeds)[0].nodes) == 3, "what was asked before is remembered"
-    other = [live.graph.rows([EX + "c"])]
+    other = [Asked.at(live.graph.rows([EX + "c"]))]
     for _ in range(3):
         with pytest.raises(ServerUnavailableError):
             live.retrieve(other)
@@ -214,9 +215,9 @@ def assert_left_at_the_deadline(url: str, graph: str | tuple[str, ...] = ()) -> 
     live = live_on(url, graph, hops=1)
     live.deadline = 0.05
     with pytest.raises(ServerUnavailableError):
-        live.retrieve([live.graph.rows([EX + "hub"])])
+        live.retrieve([Asked.at(live.graph.rows([EX + "hub"]))])
     live.deadline = 120.0  # the server is well: another node is served, with the hub beside it
-    (cut,) = live.retrieve([live.graph.rows([EX + "n7"])])
+    (cut,) = live.retrieve([Asked.at(live.graph.rows([EX + "n7"]))])
     assert [live.graph.keys[int(row)] for row in cut.nodes] == [EX + "n7", EX + "m7", EX + "hub"]
 
 
@@ -256,4 +257,4 @@ def test_what_is_too_large_for_one_answer_is_asked_for_in_halves(
     assert found == expected
     assert endpoint.questions > 8
     with pytest.raises(ServerUnavailableError, match="max_bytes"):
-        live.retrieve([live.graph.rows([EX + "hub"])])
+        live.retrieve([Asked.at(live.graph.rows([EX + "hub"]))])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import pickle
 import subprocess
@@ -20,7 +21,7 @@ from live_servers import SnapshotServer
 
 from kgfm.graph import KnowledgeGraph
 from kgfm.retrieval import RETRIEVERS, HopRetriever, LiveGraph, Retriever
-from kgfm.types import Mention, Subgraph
+from kgfm.types import Asked, Mention, Subgraph
 
 RELATIONS = ("a", "b", "c")
 ALL = 10**9  # a budget that nothing here reaches
@@ -53,7 +54,7 @@ caps = st.fixed_dictionaries(
 
 
 def one(retriever: HopRetriever, seeds: Sequence[int]) -> Subgraph:
-    return retriever.retrieve([np.array(seeds, np.int64)])[0]
+    return retriever.retrieve([Asked.at(seeds)])[0]
 
 
 def triples(subgraph: Subgraph) -> list[tuple[int, int, int]]:
@@ -197,15 +198,15 @@ def retriever_of(name: str, graph: KnowledgeGraph) -> Retriever:
 def test_one_by_one_is_all_together(name: str, edges: Edges, batch: list[list[int]]) -> None:
     graph = graph_of(edges)
     retriever = retriever_of(name, graph)
-    together = retriever.retrieve([np.array(seeds, np.int64) for seeds in batch])
-    alone = [retriever.retrieve([np.array(seeds, np.int64)])[0] for seeds in batch]
+    together = retriever.retrieve([Asked.at(seeds) for seeds in batch])
+    alone = [retriever.retrieve([Asked.at(seeds)])[0] for seeds in batch]
     assert list(map(everything, together)) == list(map(everything, alone))
 
 
 @pytest.mark.parametrize("name", RETRIEVERS)
 def test_a_text_without_seeds_has_an_empty_subgraph(name: str) -> None:
     retriever = retriever_of(name, graph_of([(0, 0, 1)]))
-    empty, full = retriever.retrieve([np.array([]), np.array([0])])
+    empty, full = retriever.retrieve([Asked.at([]), Asked.at([0])])
     assert everything(empty) == ([], [], [])
     assert len(full.nodes) == 2
     assert retriever.retrieve([]) == []
@@ -297,12 +298,37 @@ def test_an_unknown_relation_is_refused_with_the_nearest() -> None:
 
 def test_seeds_that_are_no_rows_are_refused() -> None:
     retriever = HopRetriever(graph_of([]))
-    with pytest.raises(IndexError, match="text 1 run from 3 to 12"):
-        retriever.retrieve([np.array([0]), np.array([3, 12])])
-    with pytest.raises(IndexError, match="text 0 run from -1"):
-        one(retriever, [-1])
-    with pytest.raises(TypeError, match="flat array of rows"):
-        retriever.retrieve([np.array(["e000001"])])
+    with pytest.raises(IndexError, match="seeds run from 0 to 12; this graph has the rows 0 to 11"):
+        retriever.retrieve([Asked.at([0]), Asked.at([3, 12])])
+    with pytest.raises(IndexError, match="seeds run from -2"):
+        one(retriever, [-2])
+    with pytest.raises(IndexError, match="hidden triples' ends run from 0 to 12"):
+        retriever.retrieve([Asked.at([0], without=[(0, 0, 12)])])
+    with pytest.raises(IndexError, match="hidden triples' relations run from 3 to 3"):
+        retriever.retrieve([Asked.at([0], without=[(0, 3, 1)])])
+
+
+@pytest.mark.parametrize("seeds", [["e000001"], [0.5], [[0, 1]], np.array(["x"]), np.ones(2)])
+def test_seeds_that_are_no_integers_are_refused_with_what_to_write(seeds: Any) -> None:
+    unchecked = inspect.unwrap(Asked.at.__func__)  # type: ignore[attr-defined]
+    with pytest.raises(TypeError, match=r"flat array of rows .* graph\.rows\(keys\) makes rows"):
+        unchecked(Asked, seeds)
+
+
+@pytest.mark.parametrize("name", RETRIEVERS)
+def test_bare_rows_are_refused_with_what_to_write(name: str) -> None:
+    retriever = retriever_of(name, graph_of([]))
+    asked: list[Any] = [np.array([0])]
+    unchecked = inspect.unwrap(type(retriever).retrieve)  # past the type checker of the tests
+    with pytest.raises(TypeError, match=r"got ndarray as number 0; write Asked.at\(rows\)"):
+        unchecked(retriever, asked)
+
+
+@pytest.mark.parametrize("name", RETRIEVERS)
+def test_a_mention_of_nothing_in_the_graph_is_no_seed(name: str) -> None:
+    retriever = retriever_of(name, graph_of([(0, 0, 1)]))
+    with_nil, without = retriever.retrieve([Asked.at([-1, 0]), Asked.at([0])])
+    assert everything(with_nil) == everything(without)
 
 
 def test_the_configuration_builds_an_equal_retriever() -> None:
@@ -319,8 +345,9 @@ def test_kernels_work_where_numba_can_write_no_cache(tmp_path: Path) -> None:
         "caching.CacheImpl._locator_classes = []\n"
         "from kgfm.graph import KnowledgeGraph\n"
         "from kgfm.retrieval import HopRetriever\n"
+        "from kgfm.types import Asked\n"
         "graph = KnowledgeGraph.from_records([], [('x', 'r', 'y')])\n"
-        "print(HopRetriever(graph).retrieve([graph.rows(['x'])]))\n"
+        "print(HopRetriever(graph).retrieve([Asked.at(graph.rows(['x']))]))\n"
     )
     path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(

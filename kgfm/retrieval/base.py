@@ -60,6 +60,39 @@ class Retriever(ABC):
         return f"{type(self).__name__}({given})"
 
 
+def checked_seeds(asked: Sequence[Asked], graph: Graph) -> list[np.ndarray]:
+    """Return the seeds of each text, once all rows are known to be rows of the graph.
+
+    Raises:
+        TypeError: Something else than texts was asked, such as bare rows.
+        IndexError: A row is none of the graph.
+    """
+    for number, one in enumerate(asked):
+        if not isinstance(one, Asked):
+            raise TypeError(
+                f"A retriever is asked about texts, got {type(one).__name__} as number {number}; "
+                "write Asked.at(rows), or ask(text, mentions, graph)."
+            )
+    _check_rows("seeds", [one.rows for one in asked], -1, graph.num_entities)  # -1 is NIL
+    if hidden := [one.without for one in asked if len(one.without)]:
+        _check_rows(
+            "hidden triples' ends", [rows[:, ::2] for rows in hidden], 0, graph.num_entities
+        )
+        _check_rows(
+            "hidden triples' relations", [rows[:, 1] for rows in hidden], 0, graph.num_relations
+        )
+    return [one.seeds for one in asked]
+
+
+def _check_rows(name: str, rows: Sequence[np.ndarray], least: int, end: int) -> None:
+    every = np.concatenate([each.ravel() for each in rows]) if rows else np.empty(0)
+    if len(every) and (every.min() < least or every.max() >= end):
+        raise IndexError(
+            f"The {name} run from {every.min()} to {every.max()}; this graph has the rows 0 to "
+            f"{end - 1:,}."
+        )
+
+
 def ask(text: str, mentions: Sequence[Mention], graph: Graph) -> Asked:
     """Look up the rows of the entities that a text mentions.
 

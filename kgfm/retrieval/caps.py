@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from kgfm.retrieval.base import Retriever
 
 if TYPE_CHECKING:
@@ -51,22 +49,6 @@ class CappedRetriever(Retriever):
             "fan_out": self.fan_out,
             "hide_from_seed": list(self.hide_from_seed),
         }
-
-    def _check(self, number: int, rows: np.ndarray) -> np.ndarray:
-        rows = np.asarray(rows)
-        if not len(rows):
-            return np.empty(0, dtype=np.int64)
-        if rows.ndim != 1 or rows.dtype.kind not in "iu":
-            raise TypeError(
-                f"The seeds of text {number} are a flat array of rows (integers), got shape "
-                f"{rows.shape} of {rows.dtype}; graph.rows(keys) makes rows of keys."
-            )
-        if rows.min() < 0 or rows.max() >= self.graph.num_entities:
-            raise IndexError(
-                f"The seeds of text {number} run from {rows.min()} to {rows.max()}; this graph has "
-                f"the rows 0 to {self.graph.num_entities - 1:,}."
-            )
-        return rows
 
 
 def _checked(name: str, given: int | Sequence[int], hops: int) -> int | list[int]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kgfm.retrieval.base import checked_seeds
 from kgfm.retrieval.caps import CappedRetriever
 from kgfm.types import Asked, Subgraph
 
@@ -86,12 +87,12 @@ class HopRetriever(CappedRetriever):
         """Return the subgraph of each text; one without seeds has an empty one.
 
         Raises:
-            TypeError: Seeds are not integers.
+            TypeError: Not texts are asked about, but bare rows.
             IndexError: A seed is no row of the graph.
         """
         from kgfm.retrieval.kernels import cut  # imports numba, which takes a while
 
-        checked = [self._check(number, one.seeds) for number, one in enumerate(asked)]
+        checked = checked_seeds(asked, self.graph)
         if not checked:
             return []
         graph = self.graph

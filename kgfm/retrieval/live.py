@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from kgfm.retrieval.base import checked_seeds
 from kgfm.retrieval.caps import CappedRetriever
 from kgfm.retrieval.recent import CircuitBreaker, RecentCache
 from kgfm.retrieval.server import Neighbour, Triple
@@ -101,11 +102,11 @@ class LiveRetriever(CappedRetriever):
         """Return the subgraph of each text; one without seeds has an empty one.
 
         Raises:
-            TypeError: Seeds are not integers.
+            TypeError: Not texts are asked about, but bare rows.
             IndexError: A seed is no row of the live graph.
             ServerUnavailableError: The server does not answer in time, or did not lately.
         """
-        checked = [self._check(number, one.seeds) for number, one in enumerate(asked)]
+        checked = checked_seeds(asked, self.graph)
         limit = self.budget[0] if isinstance(self.budget, list) else self.budget
         keys = [[self.graph.keys[int(row)] for row in rows] for rows in checked]
         walks = [Walk(found, limit, self.hide_from_seed) for found in keys]
