@@ -60,28 +60,29 @@ class Retriever(ABC):
         return f"{type(self).__name__}({given})"
 
 
-def checked_seeds(asked: Sequence[Asked], graph: Graph) -> list[np.ndarray]:
+def checked_seeds(asked: Sequence[object], graph: Graph) -> list[np.ndarray]:
     """Return the seeds of each text, once all rows are known to be rows of the graph.
 
     Raises:
         TypeError: Something else than texts was asked, such as bare rows.
         IndexError: A row is none of the graph.
     """
-    for number, one in enumerate(asked):
-        if not isinstance(one, Asked):
-            raise TypeError(
-                f"A retriever is asked about texts, got {type(one).__name__} as number {number}; "
-                "write Asked.at(rows), or ask(text, mentions, graph)."
-            )
-    _check_rows("seeds", [one.rows for one in asked], -1, graph.num_entities)  # -1 is NIL
-    if hidden := [one.without for one in asked if len(one.without)]:
-        _check_rows(
-            "hidden triples' ends", [rows[:, ::2] for rows in hidden], 0, graph.num_entities
-        )
-        _check_rows(
-            "hidden triples' relations", [rows[:, 1] for rows in hidden], 0, graph.num_relations
-        )
-    return [one.seeds for one in asked]
+    texts = [_text(number, one) for number, one in enumerate(asked)]
+    _check_rows("seeds", [one.rows for one in texts], -1, graph.num_entities)  # -1 is NIL
+    hidden = [one.without for one in texts if len(one.without)]
+    ends, relations = [rows[:, ::2] for rows in hidden], [rows[:, 1] for rows in hidden]
+    _check_rows("hidden triples' ends", ends, 0, graph.num_entities)
+    _check_rows("hidden triples' relations", relations, 0, graph.num_relations)
+    return [one.seeds for one in texts]
+
+
+def _text(number: int, asked: object) -> Asked:
+    if isinstance(asked, Asked):
+        return asked
+    raise TypeError(
+        f"A retriever is asked about texts, got {type(asked).__name__} as number {number}; "
+        "write Asked.at(rows), or ask(text, mentions, graph)."
+    )
 
 
 def _check_rows(name: str, rows: Sequence[np.ndarray], least: int, end: int) -> None:
