@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,13 +30,26 @@ def by_key(subgraph: Subgraph, graph: KnowledgeGraph | LiveGraph) -> tuple[Any, 
 
 
 def both(
-    graph: KnowledgeGraph, live: LiveRetriever, batch: Sequence[Sequence[str]]
+    graph: KnowledgeGraph,
+    live: LiveRetriever,
+    batch: Sequence[Sequence[str]],
+    without: Sequence[Sequence[tuple[str, str, str]]] = (),
 ) -> tuple[list[Any], list[Any]]:
     """What the snapshot gives, and what the live retriever gives."""
+
+    def asked(graph: KnowledgeGraph | LiveGraph) -> list[Asked]:
+        texts = [Asked.at(graph.rows(keys)) for keys in batch]
+        for number, triples in enumerate(without):
+            rows = [
+                (*graph.rows([h]), graph.relation_row(r), *graph.rows([t])) for h, r, t in triples
+            ]
+            texts[number] = replace(texts[number], without=np.array(rows, np.int64).reshape(-1, 3))
+        return texts
+
     arguments = {name: live.config()[name] for name in HopRetriever(graph).config()}
     snapshot = HopRetriever(graph, **arguments)
-    expected = snapshot.retrieve([Asked.at(graph.rows(keys)) for keys in batch])
-    found = live.retrieve([Asked.at(live.graph.rows(keys)) for keys in batch])
+    expected = snapshot.retrieve(asked(graph))
+    found = live.retrieve(asked(live.graph))
     return [by_key(s, graph) for s in expected], [by_key(s, live.graph) for s in found]
 
 
@@ -53,6 +67,29 @@ def test_live_subgraphs_are_those_of_the_snapshot(
     assert found == expected
     again = both(graph, live, keys_of(batch[::-1]))[1]  # now from memory, in part or in whole
     assert again == expected[::-1]
+
+
+@given(
+    some_edges,
+    st.lists(some_seeds, max_size=3),
+    caps,
+    st.lists(st.lists(st.integers(0, 42), max_size=3), min_size=3, max_size=3),
+)
+def test_live_subgraphs_without_triples_are_those_of_the_snapshot(
+    edges: Edges, batch: list[list[int]], arguments: dict[str, Any], hide: list[list[int]]
+) -> None:
+    graph = graph_of(edges)
+    live = LiveRetriever(LiveGraph(SnapshotServer(graph)), **arguments)
+    columns = graph.heads.tolist(), graph.relations.tolist(), graph.tails.tolist()
+    triples = [
+        (graph.keys[h], graph.relation_keys[r], graph.keys[t])
+        for h, r, t in zip(*columns, strict=True)
+    ]
+    without = [[triples[n % len(triples)] for n in numbers] for numbers in hide][: len(batch)]
+    expected, found = both(graph, live, keys_of(batch), without)
+    assert found == expected
+    whole, again = both(graph, live, keys_of(batch))  # what is remembered is the whole graph
+    assert again == whole
 
 
 @given(some_edges, st.lists(some_seeds, max_size=3), st.lists(st.integers(1, 4), max_size=3))

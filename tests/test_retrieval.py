@@ -7,7 +7,6 @@ import os
 import pickle
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,8 @@ def graph_of(edges: Sequence[tuple[int, int, int]], num_entities: int = 12) -> K
     )
 
 
-Edges = list[tuple[int, int, int]]
+Edge = tuple[int, int, int]
+Edges = list[Edge]
 loops = [(11, relation, 11) for relation in range(3)]  # so that every graph has all relations
 # Graphs are built in the tests: the type checker draws at random, which no strategy may do.
 some_edges = st.lists(
@@ -53,8 +53,8 @@ caps = st.fixed_dictionaries(
 )
 
 
-def one(retriever: HopRetriever, seeds: Sequence[int]) -> Subgraph:
-    return retriever.retrieve([Asked.at(seeds)])[0]
+def one(retriever: Retriever, seeds: Sequence[int], without: Sequence[Edge] = ()) -> Subgraph:
+    return retriever.retrieve([Asked.at(seeds, without=without)])[0]
 
 
 def triples(subgraph: Subgraph) -> list[tuple[int, int, int]]:
@@ -74,38 +74,72 @@ def by_the_rule(
     budget: int | list[int],
     fan_out: int | Sequence[int] | None,
     hide_from_seed: Sequence[str],
+    without: Sequence[Edge] = (),
 ) -> tuple[Any, ...]:
     """The rule of :class:`HopRetriever`, word by word, without a thought of speed."""
-    hidden = {graph.relation_row(key) for key in hide_from_seed}
-    budgets = budget if isinstance(budget, list) else [budget] * max(hops, 1)
-    distance = dict.fromkeys(list(dict.fromkeys(seeds))[: budgets[0]], 0)
-
-    def is_shown(relation: int, *ends: int) -> bool:
-        return relation not in hidden or all(distance.get(end) != 0 for end in ends)
-
-    def row(entity: int, cap: int | None) -> list[int]:
-        place = slice(*graph.neighbour_indptr[entity : entity + 2])
-        neighbours = graph.neighbour_entity[place].tolist()
-        relations = (graph.neighbour_relation[place] % graph.num_relations).tolist()
-        entries = zip(neighbours, relations, strict=True)
-        return [other for other, r in entries if is_shown(r, entity, other)][:cap]
-
-    for hop in range(1, hops + 1):
-        cap = fan_out[hop - 1] if isinstance(fan_out, list) else fan_out
-        rows = [row(entity, cap) for entity, away in distance.items() if away == hop - 1]
-        turns = range(max(map(len, rows), default=0))
-        met = [entries[turn] for turn in turns for entries in rows if turn < len(entries)]
-        links = Counter(entity for entity in met if entity not in distance)
-        for entity, _ in links.most_common():  # stable: among equals the first met comes first
-            if len(distance) < budgets[hop - 1]:
-                distance[entity] = hop
+    labels, distance = labels_by_the_rule(
+        graph, seeds, hops, budget, fan_out, hide_from_seed, without
+    )
     columns = graph.heads.tolist(), graph.relations.tolist(), graph.tails.tolist()
+    hidden = {graph.relation_row(key) for key in hide_from_seed}
     shown = [
         (head, relation, tail)
         for head, relation, tail in zip(*columns, strict=True)
-        if head in distance and tail in distance and is_shown(relation, head, tail)
+        if head in labels and tail in labels and (head, relation, tail) not in without
+        if relation not in hidden or (labels[head][0] and labels[tail][0])
     ]
-    return list(distance), list(distance.values()), shown
+    return list(labels), [distance[entity] for entity in labels], shown
+
+
+def labels_by_the_rule(
+    graph: KnowledgeGraph,
+    seeds: Sequence[int],
+    hops: int,
+    budget: int | list[int],
+    fan_out: int | Sequence[int] | None,
+    hide_from_seed: Sequence[str],
+    without: Sequence[Edge] = (),
+) -> tuple[dict[int, tuple[int, ...]], dict[int, int]]:
+    """The nodes with (width, hop, turn, owner's place), in order, and their distances."""
+    hidden = {graph.relation_row(key) for key in hide_from_seed}
+    rooms = budget if isinstance(budget, list) else [budget] * max(hops, 1)
+    chosen = set(list(dict.fromkeys(seeds))[: rooms[0]])
+    labels: dict[int, tuple[int, ...]] = {
+        seed: (0, 0, 0, 0) for seed in dict.fromkeys(seeds) if seed in chosen
+    }
+    distance = dict.fromkeys(labels, 0)
+
+    def row(entity: int, cap: int | None) -> list[int]:
+        place = slice(*graph.neighbour_indptr[entity : entity + 2])
+        others = graph.neighbour_entity[place].tolist()
+        found = []
+        for other, step in zip(others, graph.neighbour_relation[place].tolist(), strict=True):
+            inward, relation = divmod(step, graph.num_relations)
+            triple = (other, relation, entity) if inward else (entity, relation, other)
+            if triple not in without and (relation not in hidden or not {*triple[::2]} & chosen):
+                found.append(other)
+        return found[:cap]
+
+    def order(entity: int) -> tuple[int, ...]:
+        width, hop, *turn = labels[entity]
+        return (hop, width, *turn) if isinstance(budget, list) else labels[entity]
+
+    for hop in range(1, hops + 1):
+        cap = fan_out[hop - 1] if isinstance(fan_out, list) else fan_out
+        owners = [entity for entity, label in labels.items() if label[1] == hop - 1]
+        before = dict(labels)
+        for place, entity in enumerate(owners):
+            entries = row(entity, cap)
+            for turn, other in enumerate(entries):
+                label = (max(before[entity][0], len(entries)), hop, turn, place)
+                if other not in before or not isinstance(budget, list):
+                    # As wide as before brings nothing, for this hop is a later one.
+                    labels[other] = min(labels.get(other, label), label)
+                distance.setdefault(other, hop)
+        kept = sorted(labels, key=order)[: rooms[hop - 1]]  # stable: seeds keep their order
+        labels = {entity: labels[entity] for entity in kept}
+        distance = {entity: distance[entity] for entity in kept}
+    return labels, distance
 
 
 @given(some_edges, some_seeds, hop_counts)
@@ -132,13 +166,40 @@ def test_without_caps_it_is_the_ego_graph_of_networkx(
     assert dict(zip(subgraph.nodes.tolist(), subgraph.hops.tolist(), strict=True)) == distance
 
 
-@given(some_edges, some_seeds, caps)
+@given(some_edges, some_seeds, caps, st.lists(st.integers(0, 50), max_size=4))
 def test_with_caps_it_is_the_written_rule(
-    edges: Edges, seeds: list[int], arguments: dict[str, Any]
+    edges: Edges, seeds: list[int], arguments: dict[str, Any], hide: list[int]
 ) -> None:
     graph = graph_of(edges)
-    subgraph = one(HopRetriever(graph, **arguments), seeds)
-    assert everything(subgraph) == by_the_rule(graph, seeds, **arguments)
+    without = [edges[place] for place in hide if place < len(edges)]
+    subgraph = one(HopRetriever(graph, **arguments), seeds, without)
+    assert everything(subgraph) == by_the_rule(graph, seeds, **arguments, without=without)
+
+
+@given(some_edges, some_seeds, hop_counts, st.lists(st.integers(0, 50), max_size=4))
+def test_without_a_triple_it_is_the_cut_of_a_graph_that_does_not_hold_it(
+    edges: Edges, seeds: list[int], hops: int, hide: list[int]
+) -> None:
+    without = [edges[place] for place in hide if place < len(edges) - len(loops)]
+    smaller = graph_of([edge for edge in edges if edge not in {*without} - {*loops}])
+    caps = {"hops": hops, "budget": ALL, "fan_out": None}
+    whole = one(HopRetriever(graph_of(edges), **caps), seeds, [*{*without} - {*loops}])
+    part = one(HopRetriever(smaller, **caps), seeds)
+    assert sorted(triples(whole)) == sorted(triples(part))
+    distances = [dict(zip(s.nodes.tolist(), s.hops.tolist(), strict=True)) for s in (whole, part)]
+    assert distances[0] == distances[1]
+
+
+@given(some_edges, some_seeds, hop_counts, st.integers(1, 13), st.integers(1, 6))
+def test_what_is_narrower_than_the_fan_out_stays_when_it_grows(
+    edges: Edges, seeds: list[int], hops: int, budget: int, fan_out: int
+) -> None:
+    graph = graph_of(edges)
+    labels, _ = labels_by_the_rule(graph, seeds, hops, budget, fan_out, [])
+    narrow = [entity for entity, (width, *_) in labels.items() if width < fan_out]
+    for larger in (fan_out + 1, fan_out + 5, None):
+        retriever = HopRetriever(graph, hops=hops, budget=budget, fan_out=larger)
+        assert one(retriever, seeds).nodes[: len(narrow)].tolist() == narrow
 
 
 @given(
@@ -259,7 +320,7 @@ def test_several_seeds_share_the_budget() -> None:
 
 
 def test_a_snapshot_on_disk_gives_what_the_graph_in_memory_gives(tmp_path: Path) -> None:
-    from kgfm.retrieval.kernels import cut
+    from kgfm.retrieval.kernels_hops import cut
 
     graph = graph_of([(0, 0, 1), (1, 1, 2), (2, 2, 0), (5, 0, 5)])
     saved = graph.save(tmp_path / "graph")

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from kgfm.retrieval.live_graph import Graph
 
 
+BUDGET = 200
+FAN_OUT = 64
+"""The defaults hold the answers of two-hop questions: ``benchmarks/bench_recall.py``."""
+
+
 class CappedRetriever(Retriever):
     """A walk with caps; :class:`kgfm.retrieval.HopRetriever` says what they mean.
 

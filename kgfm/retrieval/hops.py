@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kgfm.retrieval.arrays import (
+    flat,
+    hidden_relations,
+    neighbours_of,
+    plain,
+    subgraphs,
+    triples_of,
+    withheld_entries,
+)
 from kgfm.retrieval.base import checked_seeds
-from kgfm.retrieval.caps import CappedRetriever
+from kgfm.retrieval.caps import BUDGET, FAN_OUT, CappedRetriever
 from kgfm.types import Asked, Subgraph
 
 if TYPE_CHECKING:
@@ -22,29 +31,38 @@ class HopRetriever(CappedRetriever):
 
     The rule, in full, so that a server can follow it:
 
-    1. The nodes are the seeds in their order, without repeats, the first ``budget`` of them (of
-       several numbers the first counts).
-    2. A hop looks at the nodes that the hop before added (at first the seeds), in their order. Of
-       each it reads the row of neighbours: one entry per triple and direction, in the order
-       (degree of the neighbour, relation, out before in, key of the neighbour), lowest first.
-       Hidden entries are dropped from the row, then all but the first ``fan_out``. Two relations
-       to one neighbour are two entries, and a neighbour that is a node already uses its place up.
-    3. Entities that are no nodes yet become nodes until there are ``budget`` (of several numbers
-       the hop's own; a hop that finds no room ends the walk): those that most
-       entries lead to come first, for they tie the others together; among equals the nodes take
-       turns, the first entry of each, then the second of each, and so on, so that several seeds
-       share the budget.
-    4. The edges are all triples of the graph whose head and tail are nodes, hidden ones
+    1. The first nodes are the seeds in their order, without repeats, the first ``budget`` of them
+       (of several numbers the first counts). Their width is 0, and they stay.
+    2. A hop looks at the nodes that the hop before brought in or made narrower (at first the
+       seeds), in their order. Of each it reads the row of neighbours: one entry per triple and
+       direction, in the order (degree of the neighbour, relation, out before in, key of the
+       neighbour), lowest first. Hidden entries are dropped, then all but the first ``fan_out``.
+       Two relations to one neighbour are two entries, and nodes use their places up too.
+    3. What a row leads to is as wide as that row is long, or as the node whose row it is if that is
+       wider; led to by several rows, as wide as by the best of them. So the width of an entity is
+       that of the widest row on the way to it: hubs lead to what is wide and says little. A node
+       to which a narrower way is found takes that width.
+    4. Of nodes and what was met the first ``budget`` are the nodes, in the order (width, hop that
+       brought this width, turn), lowest first; the others are forgotten. The turn: of equal width,
+       what rows lead to with their first entries comes before what they lead to with their
+       second, and so on, in the order of the rows' nodes, so that several seeds share the budget.
+       Of several budgets, one for each hop, each is room of the hop's own: nodes stay, with the
+       width that they came with, in the order (hop, width, turn).
+    5. The edges are all triples of the graph whose head and tail are nodes, hidden ones
        excepted, each once, ordered by (head, relation, tail). They need not have been walked.
 
-    A triple is hidden if its relation is in ``hide_from_seed`` and its head or tail is a seed.
+    What is narrower than ``fan_out`` stays when ``fan_out`` grows and the budget is shared: only
+    rows of hubs become longer, and what they lead to comes last.
+
+    A triple is hidden if its relation is in ``hide_from_seed`` and its head or tail is a seed, or
+    if it is in the text's :attr:`Asked.without`. The order of a row, with its degrees, stays that
+    of the whole graph.
 
     Args:
         graph: Where to cut.
         hops: How many steps from the seeds; 0 keeps the seeds and the edges among them.
-        budget: Number of nodes that a subgraph has at most, or one number for each hop, none
-            smaller than the one before: how many nodes there are at most after it. So a hop that
-            finds much leaves room for the next.
+        budget: Number of nodes that a subgraph has at most, shared by all hops; or one number for
+            each hop, none smaller than the one before: how many nodes there are at most after it.
         fan_out: Number of entries of a row that the walk follows, or one number for each hop;
             ``None`` follows all.
         hide_from_seed: Keys of relations that a seed must not show, such as the one that holds the
@@ -62,14 +80,12 @@ class HopRetriever(CappedRetriever):
         graph: KnowledgeGraph,
         *,
         hops: int = 2,
-        budget: int | Sequence[int] = 200,
-        fan_out: int | Sequence[int] | None = 16,
+        budget: int | Sequence[int] = BUDGET,
+        fan_out: int | Sequence[int] | None = FAN_OUT,
         hide_from_seed: Sequence[str] = (),
     ) -> None:
         super().__init__(graph, hops, budget, fan_out, hide_from_seed)
-        self._hidden = np.zeros(2 * graph.num_relations, dtype=bool)
-        for key in self.hide_from_seed:
-            self._hidden[graph.relation_row(key) :: graph.num_relations] = True
+        self._hidden = hidden_relations(graph, self.hide_from_seed)
 
     def _for_each_hop(self, given: int | list[int]) -> np.ndarray:
         """One number for each hop; a walk longer than the graph is large finds no more."""
@@ -90,48 +106,22 @@ class HopRetriever(CappedRetriever):
             TypeError: Not texts are asked about, but bare rows.
             IndexError: A seed is no row of the graph.
         """
-        from kgfm.retrieval.kernels import cut  # imports numba, which takes a while
+        from kgfm.retrieval.kernels_hops import cut  # imports numba, which takes a while
 
         checked = checked_seeds(asked, self.graph)
         if not checked:
             return []
-        graph = self.graph
-        neighbours = (graph.neighbour_entity, graph.neighbour_relation)
-        node_offsets, nodes, edge_offsets, edges = cut(
-            _plain(np.cumsum([0, *map(len, checked)]), np.int64),
-            _plain(np.concatenate(checked), np.int32),
-            _plain(self._for_each_hop(_NO_CAP if self.fan_out is None else self.fan_out), np.int64),
-            _plain(self._budgets(), np.int64),
-            (
-                _plain(graph.neighbour_indptr, np.int64),
-                tuple(_plain(a, np.int32) for a in neighbours),
-            ),
-            (
-                _plain(graph.out_indptr, np.int64),
-                (_plain(graph.relations, np.int32), _plain(graph.tails, np.int32)),
-            ),
-            _plain(self._hidden, np.bool_),
+        return subgraphs(
+            *cut(
+                *flat(checked, np.int32),
+                plain(
+                    self._for_each_hop(_NO_CAP if self.fan_out is None else self.fan_out), np.int64
+                ),
+                plain(self._budgets(), np.int64),
+                not isinstance(self.budget, list),
+                neighbours_of(self.graph),
+                triples_of(self.graph),
+                plain(self._hidden, np.bool_),
+                withheld_entries(asked, self.graph),
+            )
         )
-        # Copies, so that one subgraph that is kept does not keep its whole batch.
-        return [
-            Subgraph(
-                nodes=nodes[0, a:b].copy(),
-                edge_index=edges[:2, c:d].copy(),
-                edge_type=edges[2, c:d].copy(),
-                hops=nodes[1, a:b].copy(),
-            )
-            for a, b, c, d in zip(
-                node_offsets[:-1],
-                node_offsets[1:],
-                edge_offsets[:-1],
-                edge_offsets[1:],
-                strict=True,
-            )
-        ]
-
-
-def _plain(array: np.ndarray, dtype: Any) -> np.ndarray:
-    """View any array as read-only and contiguous, because numba compiles anew for each kind."""
-    view = np.ascontiguousarray(array, dtype=dtype).view(np.ndarray)[:]
-    view.flags.writeable = False
-    return view

@@ -1,8 +1,12 @@
-"""Compiled loops over the rows of a graph: the walk from the seeds, and the edges among nodes.
+"""Compiled loops that all retrievers share: the table of nodes, what is hidden, the edges.
 
 Everything works on one batch: seeds lie flat with offsets, and so do the results. A table with
 open addressing holds the nodes of one text at a time (1,024 slots for 200 nodes, which stay in the
 cache of the processor) and is emptied node by node, so that its size costs nothing per text.
+
+What is hidden from a text (``curtain``) is a pair: ``hidden``, true for each relation, then each
+inverse one, that no seed shows; and the entries of rows that are withheld from this text as three
+columns (entity, relation, other), sorted, a triple in both directions.
 """
 
 # numba infers the types here.
@@ -12,6 +16,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,18 +25,28 @@ from numba import njit
 # A run of tails shorter than this many times the nodes is read through; a longer one is searched.
 SEARCH = 32
 
+_STAMPS = [
+    (file.name, file.stat().st_mtime, file.stat().st_size)
+    for file in sorted(Path(__file__).parent.glob("kernels*.py"))
+]
+
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile with numba; the machine code is kept on disk where there is a place for it."""
     function = inspect.unwrap(function)  # tests wrap every function in a type checker
     try:
-        return njit(cache=True, nogil=True)(function)
+        made = njit(cache=True, nogil=True)(function)
     except RuntimeError:  # numba found no folder that it may write to
         return njit(nogil=True)(function)
+    # Machine code holds the kernels that it calls, but numba only looks at the file of the caller.
+    kept = getattr(getattr(made, "_cache", None), "_cache_file", None)
+    if kept is not None:
+        kept._source_stamp = (kept._source_stamp, *_STAMPS)
+    return made
 
 
 @compiled
-def _slot(keys, entity):
+def slot_of(keys, entity):
     """Return where ``entity`` stands in the table, or the free slot where it would."""
     mask = len(keys) - 1
     slot = ((np.int64(entity) * 0x9E3779B1) >> 15) & mask
@@ -41,9 +56,10 @@ def _slot(keys, entity):
 
 
 @compiled
-def _add(entity, hop, count, keys, places, nodes, distance):
+def add(entity, hop, count, table, nodes, distance):
     """Make ``entity`` a node unless it is one; return the new number of nodes."""
-    slot = _slot(keys, entity)
+    keys, places = table
+    slot = slot_of(keys, entity)
     if keys[slot] == entity:
         return count
     keys[slot] = entity
@@ -54,89 +70,49 @@ def _add(entity, hop, count, keys, places, nodes, distance):
 
 
 @compiled
-def _is_seed(entity, keys, places, distance):
-    slot = _slot(keys, entity)
+def clear(count, keys, nodes):
+    """Empty the table: first find every slot, for a slot emptied early would hide later ones."""
+    slots = np.empty(count, np.int64)
+    for node in range(count):
+        slots[node] = slot_of(keys, nodes[node])
+    keys[slots] = -1
+
+
+@compiled
+def _is_seed(entity, table, distance):
+    keys, places = table
+    slot = slot_of(keys, entity)
     return keys[slot] == entity and distance[places[slot]] == 0
 
 
 @compiled
-def _next_shown(place, stop, at_seed, row, hidden, keys, places, distance):
-    """Return the first entry from ``place`` on that is not hidden, or ``stop``."""
+def is_withheld(entity, relation, other, withheld):
+    """Say whether an entry of a row is one of those withheld from this text."""
+    entities, relations, others = withheld
+    low, high = 0, len(entities)
+    while low < high:
+        middle = (low + high) // 2
+        if entities[middle] < entity:
+            low = middle + 1
+        else:
+            high = middle
+    while low < len(entities) and entities[low] == entity:
+        if relations[low] == relation and others[low] == other:
+            return True
+        low += 1
+    return False
+
+
+@compiled
+def is_shown(place, entity, at_seed, row, curtain, table, distance):
+    """Say whether an entry of the row of ``entity`` is shown."""
     entities, relations = row
-    while place < stop:
-        if not hidden[relations[place]]:
-            return place
-        if not at_seed and not _is_seed(entities[place], keys, places, distance):
-            return place
-        place += 1
-    return stop
-
-
-@compiled
-def _entries(begin, count, fan_out, graph, hidden, table, walk):
-    """Return the entities that the walk's next hop meets, in turns; nodes are left out."""
-    indptr, row = graph
-    keys, places = table
-    nodes, distance, cursor, active = walk
-    num_active, room = count - begin, 0
-    for turn in range(num_active):
-        active[turn] = begin + turn
-        cursor[begin + turn] = indptr[nodes[begin + turn]]
-        room += min(fan_out, indptr[nodes[begin + turn] + 1] - indptr[nodes[begin + turn]])
-    found, size, taken = np.empty(room, np.int32), 0, 0
-    while num_active > 0 and taken < fan_out:
-        left = 0
-        for turn in range(num_active):
-            node = active[turn]
-            stop = indptr[nodes[node] + 1]
-            place = _next_shown(
-                cursor[node], stop, distance[node] == 0, row, hidden, keys, places, distance
-            )
-            if place < stop:
-                cursor[node] = place + 1
-                active[left] = node
-                left += 1
-                if keys[_slot(keys, row[0][place])] == -1:
-                    found[size] = row[0][place]
-                    size += 1
-        num_active = left
-        taken += 1
-    return found[:size]
-
-
-@compiled
-def _most_linked(found):
-    """Return the distinct entities, those found most often first, then in the order found."""
-    order = np.argsort(found, kind="mergesort")
-    links, first = np.zeros(len(found), np.int64), np.empty(len(found), np.int64)
-    size = 0
-    for place in range(len(order)):
-        if place == 0 or found[order[place]] != found[order[place - 1]]:
-            first[size] = order[place]
-            size += 1
-        links[size - 1] += 1
-    # One sortable number: first more links, then an earlier place.
-    rank = np.argsort(first[:size] - links[:size] * len(found))
-    return found[first[:size][rank]]
-
-
-@compiled
-def _walk(seeds, fan_outs, budgets, graph, hidden, table, walk):
-    """Fill ``walk`` with the nodes of one text, breadth first; return how many there are."""
-    nodes, distance = walk[0], walk[1]
-    count = 0
-    for entity in seeds:
-        if count < budgets[0]:
-            count = _add(entity, 0, count, table[0], table[1], nodes, distance)
-    begin, hop = 0, 1
-    while hop <= len(fan_outs) and begin < count < budgets[hop]:
-        found = _entries(begin, count, fan_outs[hop - 1], graph, hidden, table, walk)
-        begin = count
-        for entity in _most_linked(found):
-            if count < budgets[hop]:
-                count = _add(entity, hop, count, table[0], table[1], nodes, distance)
-        hop += 1
-    return count
+    hidden, withheld = curtain
+    if hidden[relations[place]] and (at_seed or _is_seed(entities[place], table, distance)):
+        return False
+    return len(withheld[0]) == 0 or not is_withheld(
+        entity, relations[place], entities[place], withheld
+    )
 
 
 @compiled
@@ -156,7 +132,7 @@ def _end_of_run(relations, start, stop):
 
 
 @compiled
-def _room(edges, size, more):
+def room_for(edges, size, more):
     """Return ``edges`` with place for ``more``."""
     if size + more <= edges.shape[1]:
         return edges
@@ -166,16 +142,20 @@ def _room(edges, size, more):
 
 
 @compiled
-def _read_run(start, stop, head, triples, hidden, table, distance, edges, size):
+def _read_run(start, stop, head, triples, curtain, table, walk, edges, size):
     """Add the shown edges of ``head`` in rows ``start:stop`` by reading each of them."""
     relations, tails = triples
     keys, places = table
+    nodes, distance = walk
+    hidden, withheld = curtain
     for row in range(start, stop):
-        slot = _slot(keys, tails[row])
+        slot = slot_of(keys, tails[row])
         if keys[slot] == -1:
             continue
         tail = places[slot]
         if hidden[relations[row]] and (distance[head] == 0 or distance[tail] == 0):
+            continue
+        if len(withheld[0]) and is_withheld(nodes[head], relations[row], tails[row], withheld):
             continue
         edges[0, size], edges[1, size], edges[2, size] = head, tail, relations[row]
         size += 1
@@ -183,11 +163,11 @@ def _read_run(start, stop, head, triples, hidden, table, distance, edges, size):
 
 
 @compiled
-def _search_run(start, stop, head, order, triples, hidden, walk, edges, size):
+def _search_run(start, stop, head, order, triples, curtain, walk, edges, size):
     """The same for a long run of one relation, whose tails ascend: look each node up."""
     relations, tails = triples
-    nodes, distance = walk[0], walk[1]
-    is_hidden = hidden[relations[start]]
+    nodes, distance = walk
+    relation, is_hidden = relations[start], curtain[0][relations[start]]
     low = start
     for tail in order:
         high = stop
@@ -203,14 +183,17 @@ def _search_run(start, stop, head, order, triples, hidden, walk, edges, size):
             is_hidden and (distance[head] == 0 or distance[tail] == 0)
         ):
             continue
-        edges[0, size], edges[1, size], edges[2, size] = head, tail, relations[start]
+        if len(curtain[1][0]) and is_withheld(nodes[head], relation, nodes[tail], curtain[1]):
+            continue
+        edges[0, size], edges[1, size], edges[2, size] = head, tail, relation
         size += 1
     return size
 
 
 @compiled
-def _induce(count, indptr, triples, hidden, table, walk, edges, size):
+def induce(count, out, curtain, table, walk, edges, size):
     """Add all shown edges among the nodes, by (head, relation, tail); return them and how many."""
+    indptr, triples = out
     order = np.argsort(walk[0][:count])
     for head in order:
         entity = walk[0][head]
@@ -220,67 +203,29 @@ def _induce(count, indptr, triples, hidden, table, walk, edges, size):
             if stop - start > SEARCH * count:
                 end = _end_of_run(triples[0], start, stop)
             if end - start > SEARCH * count:
-                edges = _room(edges, size, count)
-                size = _search_run(start, end, head, order, triples, hidden, walk, edges, size)
+                edges = room_for(edges, size, count)
+                size = _search_run(start, end, head, order, triples, curtain, walk, edges, size)
             else:
-                edges = _room(edges, size, end - start)
-                size = _read_run(start, end, head, triples, hidden, table, walk[1], edges, size)
+                edges = room_for(edges, size, end - start)
+                size = _read_run(start, end, head, triples, curtain, table, walk, edges, size)
             start = end
     return edges, size
 
 
 @compiled
-def _clear(count, keys, nodes):
-    """Empty the table: first find every slot, for a slot emptied early would hide later ones."""
-    slots = np.empty(count, np.int64)
-    for node in range(count):
-        slots[node] = _slot(keys, nodes[node])
-    keys[slots] = -1
+def with_nodes(found, begin, count, nodes, distance):
+    """Return ``found`` with the nodes and distances of one more text, from ``begin`` on."""
+    if begin + count > found.shape[1]:
+        larger = np.empty((2, 2 * (begin + count)), np.int32)
+        larger[:, :begin] = found[:, :begin]
+        found = larger
+    found[0, begin : begin + count] = nodes[:count]
+    found[1, begin : begin + count] = distance[:count]
+    return found
 
 
 @compiled
-def cut(offsets, seeds, fan_outs, budgets, neighbours, out, hidden):
-    """Cut the subgraphs of a batch.
-
-    Args:
-        offsets: Where each text's seeds begin in ``seeds``, and the end.
-        seeds: Rows of entities, text after text.
-        fan_outs: How many entries of a row each hop follows.
-        budgets: Number of nodes of a text at most, of seeds alone and after each hop.
-        neighbours: ``(indptr, (entities, relations))``, both ways, in the order of the fan-out.
-        out: ``(indptr, (relations, tails))`` of the triples by head.
-        hidden: True for each relation, then each inverse one, that is hidden at a seed.
-
-    Returns:
-        Nodes' offsets, nodes, hops, edges' offsets, edges (heads, tails, relations).
-    """
-    limit, slots = budgets.max(), 16
-    while slots < 4 * limit:
-        slots *= 2
-    table = (np.full(slots, -1, np.int32), np.empty(slots, np.int32))
-    walk = (
-        np.empty(limit, np.int32),
-        np.empty(limit, np.int32),
-        np.empty(limit, np.int64),
-        np.empty(limit, np.int32),
-    )
-    num_texts = len(offsets) - 1
-    node_offsets = np.zeros(num_texts + 1, np.int64)
-    edge_offsets = np.zeros(num_texts + 1, np.int64)
-    nodes, edges = np.empty((2, 1024), np.int32), np.empty((3, 4096), np.int32)
-    size = 0
-    for text in range(num_texts):
-        seed = seeds[offsets[text] : offsets[text + 1]]
-        count = _walk(seed, fan_outs, budgets, neighbours, hidden, table, walk)
-        edges, size = _induce(count, out[0], out[1], hidden, table, walk, edges, size)
-        _clear(count, table[0], walk[0])
-        begin = node_offsets[text]
-        if begin + count > nodes.shape[1]:
-            larger = np.empty((2, 2 * (begin + count)), np.int32)
-            larger[:, :begin] = nodes[:, :begin]
-            nodes = larger
-        nodes[0, begin : begin + count] = walk[0][:count]
-        nodes[1, begin : begin + count] = walk[1][:count]
-        node_offsets[text + 1] = begin + count
-        edge_offsets[text + 1] = size
-    return node_offsets, nodes, edge_offsets, edges
+def withheld_from(text, offsets, withheld):
+    """Return the entries withheld from one text."""
+    a, b = offsets[text], offsets[text + 1]
+    return withheld[0][a:b], withheld[1][a:b], withheld[2][a:b]

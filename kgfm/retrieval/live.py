@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from kgfm.retrieval.base import checked_seeds
-from kgfm.retrieval.caps import CappedRetriever
+from kgfm.retrieval.caps import BUDGET, FAN_OUT, CappedRetriever
 from kgfm.retrieval.recent import CircuitBreaker, RecentCache
 from kgfm.retrieval.server import Neighbour, Triple
 from kgfm.retrieval.walk import Walk
@@ -69,8 +69,8 @@ class LiveRetriever(CappedRetriever):
         graph: LiveGraph,
         *,
         hops: int = 2,
-        budget: int | Sequence[int] = 200,
-        fan_out: int | Sequence[int] | None = 16,
+        budget: int | Sequence[int] = BUDGET,
+        fan_out: int | Sequence[int] | None = FAN_OUT,
         hide_from_seed: Sequence[str] = (),
         deadline: float = 5.0,
         remember: int = 20_000,
@@ -107,22 +107,29 @@ class LiveRetriever(CappedRetriever):
             ServerUnavailableError: The server does not answer in time, or did not lately.
         """
         checked = checked_seeds(asked, self.graph)
-        limit = self.budget[0] if isinstance(self.budget, list) else self.budget
-        keys = [[self.graph.keys[int(row)] for row in rows] for rows in checked]
-        walks = [Walk(found, limit, self.hide_from_seed) for found in keys]
+        walks = [self._walk(one, rows) for one, rows in zip(asked, checked, strict=True)]
         if not any(walk.hops for walk in walks):
             return [self._subgraph(walk, []) for walk in walks]
         ends = time.monotonic() + self.deadline
         with self.breaker.guard():
             return self._cut(walks, lambda: _left(ends, self.deadline))
 
+    def _walk(self, asked: Asked, seeds: np.ndarray) -> Walk:
+        keys, relations = self.graph.keys, self.graph.relation_keys
+        return Walk(
+            [keys[row] for row in seeds.tolist()],
+            self.budget[0] if isinstance(self.budget, list) else self.budget,
+            self.hide_from_seed,
+            [(keys[h], relations[r], keys[t]) for h, r, t in asked.without.tolist()],
+            shared=not isinstance(self.budget, list),
+        )
+
     def _cut(self, walks: Sequence[Walk], left: Callable[[], float]) -> list[Subgraph]:
         for hop in range(self.hops):
             budget = self.budget[hop] if isinstance(self.budget, list) else self.budget
             fan_out = self.fan_out[hop] if isinstance(self.fan_out, list) else self.fan_out
             for walk in walks:
-                if len(walk.hops) >= budget:  # a hop without room ends the walk
-                    walk.frontier = []
+                walk.frontier = walk.asks(budget)
             moving = [walk for walk in walks if walk.frontier]
             if not moving:
                 break
@@ -141,15 +148,17 @@ class LiveRetriever(CappedRetriever):
 
         At a seed hidden relations are dropped by the server. Elsewhere what is hidden differs from
         text to text, so rows are asked for that are longer by the number of entries that may be:
-        one for each hidden relation, direction and seed. All walks are at the same hop, so a
-        frontier is seeds in all of them or in none.
+        one for each hidden relation, direction and seed, and each triple that a text is to be
+        answered without. What is remembered is therefore the same for all texts. All walks are at
+        the same hop, so a frontier is seeds in all of them or in none.
         """
         entities = dict.fromkeys(key for walk in walks for key in walk.frontier)
         at_seeds = bool(self.hide_from_seed) and walks[0].is_seed(walks[0].frontier[0])
         limit = fan_out
-        if limit is not None and self.hide_from_seed and not at_seeds:
-            most = max(sum(hop == 0 for hop in walk.hops.values()) for walk in walks)
-            limit += 2 * len(self.hide_from_seed) * most
+        if limit is not None:
+            limit += max(walk.num_withheld(walk.frontier) for walk in walks)
+            if self.hide_from_seed and not at_seeds:
+                limit += 2 * len(self.hide_from_seed) * max(walk.num_seeds for walk in walks)
         found: dict[str, Sequence[Neighbour]] = {}
         for key in entities:
             row = self._rows.get((key, at_seeds))
