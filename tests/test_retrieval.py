@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from hypothesis import strategies as st
 from live_servers import SnapshotServer
 
 from kgfm.graph import KnowledgeGraph
-from kgfm.retrieval import RETRIEVERS, HopRetriever, LiveGraph, Retriever
+from kgfm.retrieval import RETRIEVERS, HopRetriever, LiveGraph, Retriever, drop_triples
 from kgfm.types import Asked, Mention, Subgraph
+from kgfm.types import Path as Way
 
 RELATIONS = ("a", "b", "c")
 ALL = 10**9  # a budget that nothing here reaches
@@ -190,6 +192,37 @@ def test_without_a_triple_it_is_the_cut_of_a_graph_that_does_not_hold_it(
     assert distances[0] == distances[1]
 
 
+@pytest.mark.parametrize("name", RETRIEVERS)
+@given(some_edges, some_seeds, st.lists(st.integers(0, 50), min_size=1, max_size=4))
+def test_no_retriever_shows_what_a_text_is_asked_without(
+    name: str, edges: Edges, seeds: list[int], hide: list[int]
+) -> None:
+    without = [edges[place % len(edges)] for place in hide]
+    subgraph = one(retriever_of(name, graph_of(edges)), seeds, without)
+    assert not {*triples(subgraph)} & {*without}
+
+
+@given(some_edges, some_seeds, st.lists(st.integers(0, 50), max_size=4))
+def test_dropped_triples_take_their_edges_and_paths_with_them(
+    edges: Edges, seeds: list[int], hide: list[int]
+) -> None:
+    graph = graph_of(edges)
+    whole = one(HopRetriever(graph), seeds)
+    heads, tails = whole.edge_index.tolist()
+    steps = [
+        Way((head, tail), (edge,))
+        for edge, (head, tail) in enumerate(zip(heads, tails, strict=True))
+    ]
+    without = [edges[place] for place in hide if place < len(edges)]
+    part = drop_triples(replace(whole, paths=tuple(steps)), Asked.at([], without=without).without)
+    assert triples(part) == [triple for triple in triples(whole) if triple not in without]
+    assert part.nodes.tolist() == whole.nodes.tolist()
+    for edge, path in enumerate(part.paths):
+        assert path.edges == (edge,)
+        assert path.nodes == tuple(part.edge_index[:, edge].tolist())
+    assert len(part.paths) == len(part.edge_type)
+
+
 @given(some_edges, some_seeds, hop_counts, st.integers(1, 13), st.integers(1, 6))
 def test_what_is_narrower_than_the_fan_out_stays_when_it_grows(
     edges: Edges, seeds: list[int], hops: int, budget: int, fan_out: int
@@ -250,6 +283,7 @@ def retriever_of(name: str, graph: KnowledgeGraph) -> Retriever:
     if name == "live":
         live = LiveGraph(SnapshotServer(graph))
         live.rows(graph.keys)
+        live.relation_keys.number(graph.relation_keys)
         return RETRIEVERS[name](live)
     return RETRIEVERS[name](graph)
 

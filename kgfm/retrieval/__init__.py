@@ -7,10 +7,19 @@ from kgfm.retrieval.base import Retriever, ask, drop_triples
 from kgfm.retrieval.hops import HopRetriever
 from kgfm.retrieval.live import LiveRetriever
 from kgfm.retrieval.live_graph import Graph, LiveGraph
+from kgfm.retrieval.paths import PathRetriever
+from kgfm.retrieval.ppr import PPRRetriever
 from kgfm.retrieval.server import GraphServer, Neighbour
 
 RETRIEVERS: Registry[Retriever] = Registry("retriever", Retriever)
-RETRIEVERS.update({"hops": HopRetriever, "live": LiveRetriever})
+RETRIEVERS.update(
+    {
+        "hops": HopRetriever,
+        "live": LiveRetriever,
+        "paths": PathRetriever,
+        "ppr": PPRRetriever,
+    }
+)
 
 __all__ = [
     "RETRIEVERS",
@@ -20,6 +29,8 @@ __all__ = [
     "LiveGraph",
     "LiveRetriever",
     "Neighbour",
+    "PPRRetriever",
+    "PathRetriever",
     "Retriever",
     "ask",
     "drop_triples",

@@ -13,6 +13,7 @@ from jaxtyping import Int
 from kgfm.types import Asked, Mention, Subgraph
 
 if TYPE_CHECKING:
+    from kgfm.graph import KnowledgeGraph
     from kgfm.retrieval.live_graph import Graph
 
 
@@ -29,7 +30,11 @@ class Retriever(ABC):
 
     @abstractmethod
     def retrieve(self, asked: Sequence[Asked]) -> list[Subgraph]:
-        """Return the subgraph of each text; triples in its ``without`` are not in it.
+        """Return the subgraph of each text.
+
+        A text's :attr:`Asked.without` must be honoured: it is answered as if the graph did not
+        hold these triples, in either direction, in what is walked and in what is shown. Priors and
+        paths change with it; that is how evidence is measured.
 
         Args:
             asked: The texts, with what they name.
@@ -58,6 +63,43 @@ class Retriever(ABC):
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self.config().items())
         return f"{type(self).__name__}({given})"
+
+
+def needs_snapshot(graph: KnowledgeGraph, name: str) -> KnowledgeGraph:
+    """Return the graph, which has to be here.
+
+    Raises:
+        TypeError: It is on a server.
+    """
+    if hasattr(graph, "server"):
+        raise TypeError(
+            f"{name} needs a snapshot: it reads rows whole and in numbers that no server should be "
+            f"asked for, and {graph!r} stays on its server. Use hops, which a server can follow, "
+            "or bring the graph here with KnowledgeGraph.from_neo4j or from_sparql."
+        )
+    return graph
+
+
+def drop_triples(subgraph: Subgraph, without: Int[np.ndarray, "triple 3"]) -> Subgraph:
+    """Return a subgraph without the edges that are these triples, and without paths over them.
+
+    For retrievers that do not honour :attr:`Asked.without`: the triples are not shown, though they
+    may have helped to choose the nodes.
+    """
+    heads, tails = subgraph.nodes[subgraph.edge_index]
+    rows = zip(heads.tolist(), subgraph.edge_type.tolist(), tails.tolist(), strict=True)
+    gone = set(map(tuple, without.tolist()))
+    kept = np.array([row not in gone for row in rows], dtype=bool)
+    if kept.all():
+        return subgraph
+    place = np.cumsum(kept) - 1
+    paths = tuple(
+        replace(path, edges=tuple(int(place[edge]) for edge in path.edges))
+        for path in subgraph.paths
+        if all(kept[edge] for edge in path.edges)
+    )
+    edges = {"edge_index": subgraph.edge_index[:, kept], "edge_type": subgraph.edge_type[kept]}
+    return replace(subgraph, **edges, paths=paths)
 
 
 def checked_seeds(asked: Sequence[object], graph: Graph) -> list[np.ndarray]:

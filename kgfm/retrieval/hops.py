@@ -85,7 +85,7 @@ class HopRetriever(CappedRetriever):
         hide_from_seed: Sequence[str] = (),
     ) -> None:
         super().__init__(graph, hops, budget, fan_out, hide_from_seed)
-        self._hidden = hidden_relations(graph, self.hide_from_seed)
+        self.hidden = hidden_relations(graph, self.hide_from_seed)
 
     def _for_each_hop(self, given: int | list[int]) -> np.ndarray:
         """One number for each hop; a walk longer than the graph is large finds no more."""
@@ -121,7 +121,7 @@ class HopRetriever(CappedRetriever):
                 not isinstance(self.budget, list),
                 neighbours_of(self.graph),
                 triples_of(self.graph),
-                plain(self._hidden, np.bool_),
+                plain(self.hidden, np.bool_),
                 withheld_entries(asked, self.graph),
             )
         )
