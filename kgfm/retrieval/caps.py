@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 BUDGET = 200
 FAN_OUT = 64
-"""The defaults hold the answers of two-hop questions: ``benchmarks/bench_recall.py``."""
+"""The defaults hold the answers of two-hop questions: ``benchmarks/retrieval_recall.py``."""
 
 
 class CappedRetriever(Retriever):
