@@ -80,28 +80,6 @@ def needs_snapshot(graph: KnowledgeGraph, name: str) -> KnowledgeGraph:
     return graph
 
 
-def drop_triples(subgraph: Subgraph, without: Int[np.ndarray, "triple 3"]) -> Subgraph:
-    """Return a subgraph without the edges that are these triples, and without paths over them.
-
-    For retrievers that do not honour :attr:`Asked.without`: the triples are not shown, though they
-    may have helped to choose the nodes.
-    """
-    heads, tails = subgraph.nodes[subgraph.edge_index]
-    rows = zip(heads.tolist(), subgraph.edge_type.tolist(), tails.tolist(), strict=True)
-    gone = set(map(tuple, without.tolist()))
-    kept = np.array([row not in gone for row in rows], dtype=bool)
-    if kept.all():
-        return subgraph
-    place = np.cumsum(kept) - 1
-    paths = tuple(
-        replace(path, edges=tuple(int(place[edge]) for edge in path.edges))
-        for path in subgraph.paths
-        if all(kept[edge] for edge in path.edges)
-    )
-    edges = {"edge_index": subgraph.edge_index[:, kept], "edge_type": subgraph.edge_type[kept]}
-    return replace(subgraph, **edges, paths=paths)
-
-
 def checked_seeds(asked: Sequence[object], graph: Graph) -> list[np.ndarray]:
     """Return the seeds of each text, once all rows are known to be rows of the graph.
 

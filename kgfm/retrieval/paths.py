@@ -71,10 +71,11 @@ class PathRetriever(Retriever):
         for name, value in {"length": length, "most": most}.items():
             if value < 1:
                 raise ValueError(f"{name} is at least 1, got {value}.")
-        self.length, self.most = length, most
+        self.length, self.most, self.budget = length, most, budget
         self._alone = HopRetriever(
             graph, hops=1, budget=budget, fan_out=fan_out, hide_from_seed=hide_from_seed
         )
+        self.hide_from_seed = self._alone.hide_from_seed
 
     def config(self) -> dict[str, Any]:
         alone = self._alone.config()
@@ -100,11 +101,10 @@ class PathRetriever(Retriever):
 
         if not asked:
             return []
-        budget = self._alone.config()["budget"]
         found, (offsets, nodes, edges, scores) = cut(
             *flat([one.seeds for one in asked], np.int32),
             (self.most, self.length),
-            min(budget, max(1, self.graph.num_entities)),
+            min(self.budget, max(1, self.graph.num_entities)),
             neighbours_of(self.graph),
             plain(self.graph.degree, np.int32),
             triples_of(self.graph),
