@@ -35,7 +35,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pipeline, Sequenc
         world.graph,
         backbone=TINY,
         encoder={"name": "rgcn", "width": 32},
-        retriever={"name": "hops", "hops": 1},
+        retriever={"name": "hops", "hops": 1, "fan_out": None, "budget": 1000},
         max_tokens=24,
     )
     pipeline.fit(
