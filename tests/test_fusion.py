@@ -18,11 +18,13 @@ from neural import (
     opened,
     with_row,
 )
+from worlds import tiny_recipe
 
 from kgfm.backbones.load import TINY_FAMILIES, tiny
 from kgfm.fusion import FUSIONS, Fusion, dense_nodes
 from kgfm.fusion.base import PLACES
 from kgfm.model import KGModel
+from kgfm.recipes import check_parts, read_recipe
 from kgfm.tasks import TASKS
 
 WIDTH, NODE_WIDTH = 12, 10
@@ -344,6 +346,14 @@ def test_a_fusion_sits_after_the_last_two_trained_layers_unless_told(name):
     assert list(make_model(fusion={"name": name, "layers": [0]}).fusions) == ["0"]
     chosen = make_model(fusion={"name": name, "layers": [2, 0]})
     assert list(chosen.fusions) == (["0", "2"] if every else ["0"])
+
+
+@EVERY
+def test_a_recipe_may_name_it(name, tmp_path):
+    check_parts(read_recipe(tiny_recipe(tmp_path), [f"--fusion={name}"]))
+    wrong = read_recipe(tiny_recipe(tmp_path), [f"--fusion={name}", "--fusion.heads=3"])
+    with pytest.raises(ValueError, match="fusion: heads=3 does not divide"):
+        check_parts(wrong)
 
 
 # -- each operator --------------------------------------------------------------------------------

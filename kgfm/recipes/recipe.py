@@ -162,7 +162,7 @@ def _try_values(recipe: Recipe) -> None:
     trial: dict[str, Any] = getattr(TASKS.find(recipe.task["name"]), "trial", dict)()
     parts: list[tuple[str, Registry[Any], Part | None, dict[str, Any]]] = [
         ("encoder", ENCODERS, recipe.encoder, text),
-        ("fusion", FUSIONS, recipe.fusion, widths),
+        ("fusion", FUSIONS, recipe.fusion, widths | text | {"depth": 1}),
         ("task", TASKS, recipe.task, widths | trial),
     ]
     with torch.random.fork_rng(devices=[]):
