@@ -46,8 +46,7 @@ def twins(recipe: Recipe, num_texts: int) -> dict[str, tuple[Pipeline, list[Prep
     for row in ("with", "without"):
         assert row in ROWS
         pipeline = row_pipeline(row, recipe, shared)
-        if recipe.task["name"] == "classify":
-            pipeline.labels = tuple(sorted({t for e in dataset.train for t in e.target or ()}))
+        pipeline.learn(dataset.train)
         prepared = pipeline.prepare(dataset.train[:num_texts])
         backbone = pipeline.model.backbone
         if backbone.freeze:
