@@ -47,8 +47,7 @@ def pipelines(recipe: Recipe, dataset: Dataset) -> Iterator[tuple[str, bool, Pip
         backbone = recipe.backbone if frozen else {**recipe.backbone, "freeze": 0}
         own = replace(recipe, backbone=backbone)
         pipeline = build_pipeline(own, dataset, vectors=vectors)
-        if recipe.task["name"] == "classify":
-            pipeline.labels = tuple(sorted({t for e in dataset.train for t in e.target or ()}))
+        pipeline.learn([*dataset.train, *dataset.validation])
         yield name, cached, pipeline
 
 
