@@ -25,10 +25,7 @@ from numba import njit
 # A run of tails shorter than this many times the nodes is read through; a longer one is searched.
 SEARCH = 32
 
-_STAMPS = [
-    (file.name, file.stat().st_mtime, file.stat().st_size)
-    for file in sorted(Path(__file__).parent.glob("kernels*.py"))
-]
+_STAMP = Path(__file__).stat().st_mtime, Path(__file__).stat().st_size
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -38,10 +35,10 @@ def compiled(function: Callable[..., Any]) -> Any:
         made = njit(cache=True, nogil=True)(function)
     except RuntimeError:  # numba found no folder that it may write to
         return njit(nogil=True)(function)
-    # Machine code holds the kernels that it calls, but numba only looks at the file of the caller.
+    # Machine code holds what it calls from here, but numba only looks at the file of the caller.
     kept = getattr(getattr(made, "_cache", None), "_cache_file", None)
     if kept is not None:
-        kept._source_stamp = (kept._source_stamp, *_STAMPS)
+        kept._source_stamp = (kept._source_stamp, _STAMP)
     return made
 
 

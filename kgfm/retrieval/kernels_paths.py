@@ -271,6 +271,26 @@ def _take(path, count, budget, table, walk):
 
 
 @compiled
+def _fill(order, ways, count, budget, table, walk, taken, num_paths):
+    """Take the paths that the budget has room for; return the new numbers of nodes and paths."""
+    for way in order:
+        after = _take(ways[0][way], count, budget, table, walk)
+        if after < 0:
+            continue
+        count = after
+        if num_paths == len(taken[2]):
+            nodes, steps, scores = taken
+            taken = (
+                np.concatenate((nodes, nodes)),
+                np.concatenate((steps, steps)),
+                np.concatenate((scores, scores)),
+            )
+        taken[0][num_paths], taken[2][num_paths] = ways[0][way], ways[1][way]
+        num_paths += 1
+    return count, taken, num_paths
+
+
+@compiled
 def _joins(path, edges, begin, size, steps):
     """Fill ``steps`` with the first edge between each two neighbours of a path, as places."""
     for step in range(len(steps)):
@@ -315,8 +335,11 @@ def cut(offsets, seeds, limits, budget, graph, degree, out, hidden, withheld):
     path_offsets = np.zeros(num_texts + 1, np.int64)
     found, edges = np.empty((2, 1024), np.int32), np.empty((3, 4096), np.int32)
     ways = np.full((64, limits[1] + 1), -1, np.int32), np.empty(64), np.empty(64, np.int64)
-    shown, steps = np.empty((64, limits[1] + 1), np.int32), np.empty((64, limits[1]), np.int32)
-    scores = np.empty(64)
+    taken = (
+        np.empty((64, limits[1] + 1), np.int32),
+        np.empty((64, limits[1]), np.int32),
+        np.empty(64),
+    )
     near, far = _side(1024), _side(1024)
     size, num_paths, any_hidden = 0, 0, hidden.any()
     for text in range(num_texts):
@@ -331,24 +354,17 @@ def cut(offsets, seeds, limits, budget, graph, degree, out, hidden, withheld):
             limits, graph, degree, veiled, curtain, table, walk, near, far, ways,
         )  # fmt: skip
         first = num_paths
-        for way in _in_turns(ways[2][:num_ways]):
-            taken = _take(ways[0][way], count, budget, table, walk)
-            if taken >= 0:
-                count = taken
-                if num_paths == len(shown):
-                    shown = np.concatenate((shown, shown))
-                    steps = np.concatenate((steps, steps))
-                    scores = np.concatenate((scores, scores))
-                shown[num_paths], scores[num_paths] = ways[0][way], ways[1][way]
-                num_paths += 1
+        order = _in_turns(ways[2][:num_ways])
+        count, taken, num_paths = _fill(order, ways, count, budget, table, walk, taken, num_paths)
         start = size
         edges, size = induce(count, out, curtain, table, walk, edges, size)
         for path in range(first, num_paths):
-            _joins(shown[path], edges, start, size, steps[path])
+            _joins(taken[0][path], edges, start, size, taken[1][path])
         clear(count, table[0], walk[0])
         begin = node_offsets[text]
         found = with_nodes(found, begin, count, walk[0], walk[1])
         node_offsets[text + 1], edge_offsets[text + 1] = begin + count, size
         path_offsets[text + 1] = num_paths
     cuts = node_offsets, found, edge_offsets, edges
-    return cuts, (path_offsets, shown[:num_paths], steps[:num_paths], scores[:num_paths])
+    nodes, steps, scores = taken
+    return cuts, (path_offsets, nodes[:num_paths], steps[:num_paths], scores[:num_paths])

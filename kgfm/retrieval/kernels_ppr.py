@@ -166,7 +166,7 @@ def cut(offsets, seeds, push, budget, graph, out, hidden, withheld):
     node_offsets = np.zeros(num_texts + 1, np.int64)
     edge_offsets = np.zeros(num_texts + 1, np.int64)
     found, edges = np.empty((2, 1024), np.int32), np.empty((3, 4096), np.int32)
-    values = np.empty((num_texts, budget))
+    values = np.empty(1024)
     reached = _reached(max(1024, len(seeds)))
     size, any_hidden = 0, hidden.any()
     for text in range(num_texts):
@@ -179,11 +179,15 @@ def cut(offsets, seeds, push, budget, graph, out, hidden, withheld):
         count = 0
         for place in best:
             count = add(reached[1][place], reached[2][place], count, table, walk[0], walk[1])
-        values[text, :count] = value[best]
         edges, size = induce(count, out, curtain, table, walk, edges, size)
         clear(count, table[0], walk[0])
         begin = node_offsets[text]
         found = with_nodes(found, begin, count, walk[0], walk[1])
+        if len(values) < found.shape[1]:
+            larger = np.empty(found.shape[1])
+            larger[:begin] = values[:begin]
+            values = larger
+        values[begin : begin + count] = value[best]
         node_offsets[text + 1] = begin + count
         edge_offsets[text + 1] = size
     return node_offsets, found, edge_offsets, edges, values

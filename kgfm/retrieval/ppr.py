@@ -115,7 +115,5 @@ class PPRRetriever(Retriever):
         cuts = subgraphs(*found)
         if not self.prior:
             return cuts
-        logs = (np.log(row[: len(cut.nodes)]) for row, cut in zip(values, cuts, strict=True))
-        return [
-            replace(cut, prior=log.astype(np.float32)) for log, cut in zip(logs, cuts, strict=True)
-        ]
+        logs = np.split(np.log(values[: found[0][-1]]).astype(np.float32), found[0][1:-1])
+        return [replace(cut, prior=log) for cut, log in zip(cuts, logs, strict=True)]
