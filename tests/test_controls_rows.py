@@ -13,7 +13,7 @@ from worlds import tiny_recipe
 from kgfm.controls import CONTROLS, Shared, row_pipeline
 from kgfm.linking import Linker
 from kgfm.recipes import Recipe, load_dataset, read_recipe, text_vectors
-from kgfm.retrieval import HopRetriever
+from kgfm.retrieval import RETRIEVERS, HopRetriever
 from kgfm.retrieval.altered import RandomEdges, ShuffledEdges, WithoutEdges
 from kgfm.types import Asked, Subgraph
 
@@ -40,8 +40,9 @@ def test_every_row_reads_the_same_texts_with_the_same_mentions(tmp_path: Path, t
         assert pipeline.link(examples) == [example.mentions for example in examples]
 
 
-def test_to_answer_every_row_ranks_the_same_candidates(tmp_path: Path) -> None:
-    recipe = read_recipe(tiny_recipe(tmp_path))
+@pytest.mark.parametrize("retriever", [name for name in RETRIEVERS if name != "live"])
+def test_to_answer_every_row_ranks_the_same_candidates(tmp_path: Path, retriever: str) -> None:
+    recipe = replace(read_recipe(tiny_recipe(tmp_path)), retriever={"name": retriever})
     shared = shared_by(recipe)
     nodes, edges = {}, {}
     for row in CONTROLS:
