@@ -64,6 +64,7 @@ def config(**settings: Any) -> TrainingConfig:
 def trained(
     pipeline: Pipeline, folder: Path, *, world: World = WORLD, resume: bool = False, **settings: Any
 ) -> dict[str, float]:
+    pipeline.learn([*world.train, *world.validation])
     train, validation = pipeline.prepare(world.train), pipeline.prepare(world.validation)
     return fit(
         pipeline.model,
