@@ -222,7 +222,7 @@ def test_a_token_of_a_mention_is_drawn_to_the_node_that_it_names(inputs):
     assert not torch.allclose(found[0, 3] - tokens[0, 3], named)
 
 
-@EVERY
+@pytest.mark.parametrize("name", [name for name in FUSIONS if FUSIONS.default(name, "heads")])
 def test_heads_that_do_not_divide_the_width_are_refused(name):
     with pytest.raises(ValueError, match="heads=3 does not divide inner_width=128"):
         make_model(fusion={"name": name, "heads": 3})
