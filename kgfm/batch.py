@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -157,6 +157,8 @@ class Layout:
 @runtime_checkable
 class Asks(Protocol):
     """What a task does before tensors begin; see :class:`kgfm.tasks.Task`."""
+
+    ranks_nodes: ClassVar[bool]
 
     def rows(self, example: Example, /) -> Sequence[Row]: ...
 

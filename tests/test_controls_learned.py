@@ -13,7 +13,7 @@ from worlds import tiny_recipe
 from kgfm.controls import CONTROLS, Shared, as_text, controls, row_pipeline
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking import Linker
-from kgfm.recipes import Recipe, load_dataset, read_recipe, text_vectors
+from kgfm.recipes import Recipe, load_dataset, read_recipe, text_vectors, train
 from kgfm.retrieval import RETRIEVERS, HopRetriever
 from kgfm.types import Asked, Subgraph
 
@@ -99,3 +99,14 @@ def test_without_it_the_text_ranks_what_hops_of_the_same_budget_cut(
     assert [cut.nodes.tolist() for cut in cuts] == [cut.nodes.tolist() for cut in hops]
     assert max(len(cut.nodes) for cut in cuts) == 3
     assert all(cut.prior is None and not len(cut.edge_type) for cut in cuts)
+
+
+def test_where_no_node_is_ranked_no_entity_is_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RETRIEVERS, "counting", CountingRetriever)
+    monkeypatch.setattr(CountingRetriever, "taught", [])
+    found = read_recipe(tiny_recipe(tmp_path, "classify"))
+    train(replace(found, retriever={"name": "counting"}))
+    (taught,) = CountingRetriever.taught
+    assert not taught.counts.any()

@@ -238,7 +238,7 @@ def contents(folder: Path) -> dict[str, bytes]:
         (["--backbone.freeze=9"], "freeze=9"),
         (["--task=clasify"], "Did you mean 'classify'"),
         (["--text_encoder=nothing-such"], "nothing-such"),
-        (["--training.accelerator=nothing-such"], "Lightning cannot train"),
+        (["--training.accelerator=nothing-such"], "invalid accelerator name"),
     ],
 )
 def test_a_mistake_leaves_a_finished_run_as_it_was(

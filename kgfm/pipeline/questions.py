@@ -72,17 +72,24 @@ class Questions:
     def with_answers(
         self, *parts: Sequence[Example]
     ) -> list[list[tuple[Asked, Int[np.ndarray, "answer"]]]]:
-        """What a retriever that learns is given: of each part, questions and rows of answers."""
+        """What a retriever that learns is given: of each part, questions and rows of answers.
+
+        Where a task ranks no nodes, no entity is an answer.
+        """
         found = []
         for examples in parts:
             _, asked = self._asked(examples, self.link(examples))
             found.append(
                 [
-                    (questions[0], np.unique(self.graph.rows(list(example.target or ()))))
+                    (questions[0], self._answers(example))
                     for example, questions in zip(examples, asked, strict=True)
                 ]
             )
         return found
+
+    def _answers(self, example: Example) -> Int[np.ndarray, "answer"]:
+        known = list(example.target or ()) if self.collator.task.ranks_nodes else []
+        return np.unique(self.graph.rows(known))
 
     def variants(
         self, example: Example, without: Sequence[Int[np.ndarray, "_ 3"]]
