@@ -16,7 +16,7 @@ from kgfm.datasets.jsonl import read_examples
 from kgfm.datasets.metaqa import answer_keys
 from kgfm.graph import KnowledgeGraph
 from kgfm.storage import MANIFEST
-from kgfm.types import Mention
+from kgfm.types import Mention, check_labels
 
 ENTITIES = ["Heat", "Mann", "9.99", "Drama", "Alien", "Paris", "Texas", "Paris, Texas", "drama"]
 ENTITIES += ["Stanton", "dark\ttower", "Wings", "Crime", "1984"]
@@ -389,7 +389,7 @@ def test_an_example_says_where_it_was_read(own):
     where = [example.where for example in read_examples(own / "train.jsonl")]
     assert where == [f"{own / 'train.jsonl'}, line {number}" for number in range(1, 5)]
     with pytest.raises(TypeError, match=r"train\.jsonl, line 3: target holds 1, a int"):
-        replace(read_examples(own / "train.jsonl")[2], target=(1,))
+        check_labels(replace(read_examples(own / "train.jsonl")[2], target=(1,)))
 
 
 def test_a_byte_order_mark_belongs_to_no_text(own):

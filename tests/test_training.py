@@ -192,9 +192,9 @@ def test_half_precision_is_never_chosen_by_kgfm():
 def test_weights_stay_in_single_precision_and_no_step_is_autocast(tmp_path, monkeypatch):
     forward, seen = ClassifyTask.forward, []
 
-    def noted(self, tokens, nodes, batch):
+    def noted(self, tokens, nodes, batch, read=None):
         seen.append((tokens.dtype, torch.is_autocast_enabled("cpu")))
-        return forward(self, tokens, nodes, batch)
+        return forward(self, tokens, nodes, batch, read)
 
     monkeypatch.setattr(ClassifyTask, "forward", noted)
     pipeline = pipeline_over()
@@ -358,12 +358,12 @@ def test_a_resumed_run_ends_as_one_that_was_never_interrupted(tmp_path, monkeypa
 
     forward, left = ClassifyTask.forward, [steps]
 
-    def stopping(self, tokens, nodes, batch):
+    def stopping(self, tokens, nodes, batch, read=None):
         if self.training:
             left[0] -= 1
             if left[0] < 0:
                 raise Stopped
-        return forward(self, tokens, nodes, batch)
+        return forward(self, tokens, nodes, batch, read)
 
     with monkeypatch.context() as patch:
         patch.setattr(ClassifyTask, "forward", stopping)
