@@ -140,6 +140,7 @@ def test_evidence_comes_largest_first_and_is_what_the_score_falls_by(
                     "task": pipeline.task,
                 },
                 max_tokens=24,
+                vectors=pipeline.vectors,  # the same entities in the same rows
             )
             again.__dict__["model"] = pipeline.model
             found = dict(again(prediction.example).scores)
