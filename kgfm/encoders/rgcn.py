@@ -23,7 +23,7 @@ class RGCNLayer(nn.Module):
         bases: Number of basis matrices ``V_k``.
     """
 
-    def __init__(self, width: int, *, bases: int = 2) -> None:
+    def __init__(self, width: int, *, bases: int = 4) -> None:
         super().__init__()
         self.basis = nn.Parameter(torch.empty(bases, width, width))
         self.root = nn.Linear(width, width)
@@ -67,7 +67,7 @@ class RGCN(LayeredEncoder):
         *,
         width: int = 128,
         layers: int = 2,
-        bases: int = 2,
+        bases: int = 4,
         dropout: float = 0.1,
         edge_dropout: float = 0.0,
     ) -> None:
