@@ -201,7 +201,7 @@ def retrieved(kind: str, address: str, options: Login, snapshot: Path) -> int:
         else SparqlServer(Endpoint(address, timeout=600, **options))
     )
     keys = KnowledgeGraph.open(snapshot).keys
-    live = LiveRetriever(LiveGraph(server), hops=2, deadline=600)
+    live = LiveRetriever(LiveGraph(server), hops=2, fan_out=16, deadline=600)
     random = np.random.default_rng(0)
     live.retrieve(
         [
