@@ -44,7 +44,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as cache:
         for hops in (1, 2, 3):
-            data = metaqa(given.data, cache, hops=hops, topics="gold")
+            data = metaqa(Path(given.data) / "metaqa", cache, hops=hops, topics="gold")
             graph, examples = data.graph, [*data.train, *data.validation, *data.test]
             mentions = [example.mentions or () for example in examples]
             if given.linked:
