@@ -279,6 +279,14 @@ def test_an_encoder_that_looks_at_no_edge_has_no_evidence() -> None:
     assert pipeline.explain(question(pipeline)) == ()
 
 
+def test_a_text_that_is_cut_is_said_to_be_one_and_not_one_for_each_triple() -> None:
+    pipeline = answering(max_tokens=16)
+    text = question(pipeline) + " and so on" * 20
+    with pytest.warns(UserWarning, match="longer than max_tokens") as said:
+        assert pipeline.explain(text)
+    assert {str(one.message).partition(" are")[0] for one in said} == {"1 of 1 texts"}
+
+
 def test_a_prediction_is_plain_values_and_is_explained_after_its_travels() -> None:
     pipeline = answering()
     prediction = pipeline(question(pipeline))

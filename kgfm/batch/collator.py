@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,16 +68,19 @@ class Collator:
             graph: Knows the rows of entities by key.
         """
         flat = [row for of_example in rows for row in of_example]
-        read = iter(self._read(flat))
+        # Evidence asks one text over and over, each time of another graph: it is read once.
+        distinct = list(dict.fromkeys(flat))
+        read = dict(zip(distinct, self._read(distinct), strict=True))
         prepared = []
-        for example, questions, cuts in zip(examples, asked, subgraphs, strict=True):
+        for example, own, questions, cuts in zip(examples, rows, asked, subgraphs, strict=True):
             made = tuple(
-                prepared_row(*next(read), question, cut, graph)
-                for question, cut in zip(questions, cuts, strict=True)
+                prepared_row(*read[row], question, cut, graph)
+                for row, question, cut in zip(own, questions, cuts, strict=True)
             )
             target = self.task.target(example, made, graph)
             prepared.append(Prepared(made, target, self.task.known(example)))
-        self._warn_of_cuts(flat, [row for one in prepared for row in one.rows])
+        made_of = dict(zip(flat, (row for one in prepared for row in one.rows), strict=True))
+        self._warn_of_cuts(made_of)
         return prepared
 
     def _read(self, rows: Sequence[Row]) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -108,10 +111,10 @@ class Collator:
                 found[n] = (ids, spans)
         return found
 
-    def _warn_of_cuts(self, rows: Sequence[Row], made: Sequence[PreparedRow]) -> None:
+    def _warn_of_cuts(self, made: Mapping[Row, PreparedRow]) -> None:
         """Say how many texts, and mentions in them, stand behind the last token that is read."""
         cut = unread = 0
-        for row, one in zip(rows, made, strict=True):
+        for row, one in made.items():
             if len(one.input_ids) < self.max_tokens:
                 continue
             if one.offsets[:, 1].max(initial=0) < len(row.source.rstrip()):
@@ -119,7 +122,7 @@ class Collator:
                 unread += int((one.mention_span[:, 0] < 0).sum())
         if cut:
             warnings.warn(
-                f"{cut:,} of {len(rows):,} texts are longer than max_tokens={self.max_tokens}: "
+                f"{cut:,} of {len(made):,} texts are longer than max_tokens={self.max_tokens}: "
                 f"what stands behind is not read, {unread:,} mentions in it included.",
                 UserWarning,
                 stacklevel=3,
