@@ -24,6 +24,7 @@ ROWS: list[tuple[int, tuple[str, ...]]] = [
     (0, ("shards",)),
     (1, ("graph",)),
     (2, ("stores",)),
+    (2, ("walks",)),
     (3, ("retrieval",)),
     (4, ("vectors",)),
     (4, ("metrics",)),

@@ -1,0 +1,20 @@
+"""What a question seeks in a graph: walks along relations, followed exactly."""
+
+from __future__ import annotations
+
+from kgfm.walks.follow import answers, follow, reached, values_of
+from kgfm.walks.walk import KINDS, NO, YES, Kind, Sought, Step, Walk
+
+__all__ = [
+    "KINDS",
+    "NO",
+    "YES",
+    "Kind",
+    "Sought",
+    "Step",
+    "Walk",
+    "answers",
+    "follow",
+    "reached",
+    "values_of",
+]
