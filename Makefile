@@ -29,8 +29,10 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	@$(BIN)/kgfm demo --out runs/demo
 
+# A process for each core, four at most: each may take some 2.2 GB of memory.
 test: $(READY)
-	$(BIN)/pytest -q -m "not slow and not data and not neo4j"
+	$(BIN)/pytest -q -n auto --maxprocesses 4 --dist worksteal \
+	  -m "not slow and not data and not neo4j"
 
 check: $(READY)
 	$(BIN)/ruff format --check .
