@@ -7,6 +7,7 @@ object will do. Packages add parts through entry points in the groups ``kgfm.<ki
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
@@ -45,6 +46,14 @@ def check_probabilities(**given: float) -> None:
             raise ValueError(f"{name}={value!r}: give a probability, 0 <= {name} < 1, such as 0.1.")
 
 
+def _is_json(value: object) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 class Registry(dict[str, Callable[..., Part]], Generic[Part]):
     """All parts of one kind: kgfm's own by name, and those of installed packages.
 
@@ -56,13 +65,23 @@ class Registry(dict[str, Callable[..., Part]], Generic[Part]):
         base: The class that every part is of.
         formerly: What the kind was called before. A package that still registers under that name
             is told what to do.
+        surroundings: Arguments that :meth:`build` is given by what the part stands in, such as
+            widths; they are written down nowhere.
     """
 
-    def __init__(self, kind: str, base: type[Any], *, formerly: str | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        base: type[Any],
+        *,
+        formerly: str | None = None,
+        surroundings: Collection[str] = (),
+    ) -> None:
         super().__init__()
         self.kind = kind
         self.base = base
         self.formerly = formerly
+        self.surroundings = frozenset(surroundings)
 
     def names(self) -> list[str]:
         """Names of all parts."""
@@ -153,14 +172,11 @@ class Registry(dict[str, Callable[..., Part]], Generic[Part]):
     def default(self, part: Any, argument: str) -> Any:
         """Return the value that a part will have for an argument; ``None`` where it has none."""
         given = self.as_mapping(part)
-        if argument in given:
-            return given[argument]
-        parameter = inspect.signature(self.find(given["name"])).parameters.get(argument)
-        return (
-            None
-            if parameter is None or parameter.default is parameter.empty
-            else (parameter.default)
-        )
+        return given.get(argument, self._defaults(given["name"]).get(argument))
+
+    def _defaults(self, name: str) -> dict[str, Any]:
+        parameters = inspect.signature(self.find(name)).parameters.values()
+        return {p.name: p.default for p in parameters if p.default is not p.empty}
 
     def name_of(self, part: object) -> str | None:
         """Return the name under which a part's class is known, if it has one."""
@@ -171,22 +187,33 @@ class Registry(dict[str, Callable[..., Part]], Generic[Part]):
         return next((p.name for p in self._points(self.kind) if p.load() is cls), None)
 
     def written(self, part: Any) -> Any:
-        """Return a part as JSON: its name, or a mapping with its name and arguments.
+        """Return a part as JSON: a mapping with its name and every argument that it has.
+
+        An argument that was not given is written as its default is now, so that the part is built
+        alike when the default has become another. What the surroundings give is left out, and so is
+        a default that JSON cannot hold.
 
         Raises:
             TypeError: It is a ready object that cannot be written down.
         """
-        if part is None or isinstance(part, str):
-            return part
-        if isinstance(part, Mapping):
-            return dict(part)
-        name, config = self.name_of(part), getattr(part, "config", None)
-        if name is None or config is None:
-            raise TypeError(
-                f"The {self.kind} was given as a ready {type(part).__name__}, which cannot be "
-                "written down; give it by name or as a mapping to be able to save."
-            )
-        return {"name": name, **config()}
+        if part is None:
+            return None
+        if isinstance(part, (str, Mapping)):
+            given = self.as_mapping(part)
+        else:
+            name, config = self.name_of(part), getattr(part, "config", None)
+            if name is None or config is None:
+                raise TypeError(
+                    f"The {self.kind} was given as a ready {type(part).__name__}, which cannot be "
+                    "written down; give it by name or as a mapping to be able to save."
+                )
+            given = {"name": name, **config()}
+        usual = {
+            argument: value
+            for argument, value in self._defaults(given["name"]).items()
+            if argument not in self.surroundings and _is_json(value)
+        }
+        return {"name": given["name"], **usual, **given}
 
     @staticmethod
     def _points(kind: str) -> tuple[EntryPoint, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import shutil
@@ -18,10 +19,15 @@ import torch
 from neural import opened
 
 from kgfm import NIL, Example, GraphSchema, KnowledgeGraph, Linker, Mention, Pipeline
+from kgfm.encoders import ENCODERS
+from kgfm.fusion import FUSIONS
 from kgfm.graph import EntityRecord
-from kgfm.retrieval import HopRetriever
+from kgfm.linking import LINKERS
+from kgfm.registry import Registry
+from kgfm.retrieval import RETRIEVERS, HopRetriever
 from kgfm.storage import MANIFEST, DamagedFileError, read_manifest, sha256
 from kgfm.synthetic import label_world, question_world
+from kgfm.tasks import TASKS as KINDS
 
 TINY = {"name": "tiny-bert"}
 TEXTS = ["Who is the rival of {a}?", "Nobody is named here.", "{b}: who is the mentor of {a}?"]
@@ -260,6 +266,43 @@ def test_a_loaded_pipeline_answers_as_the_saved_one_to_the_bit(
     assert scores(again(texts)) == scores(pipeline(texts))
     assert again.explain(texts[0]) == pipeline.explain(texts[0])
     assert repr(again) == repr(pipeline)
+
+
+def with_defaults(make: Callable[..., Any], **changed: Any) -> Callable[..., Any]:
+    """Return what makes the same part, by other defaults."""
+
+    def made(**given: Any) -> Any:
+        return make(**{**changed, **given})
+
+    signature = inspect.signature(make)
+    parameters = [
+        parameter.replace(default=changed.get(parameter.name, parameter.default))
+        for parameter in signature.parameters.values()
+    ]
+    made.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return made
+
+
+@pytest.mark.parametrize("fusion", list(FUSIONS))
+def test_a_saved_pipeline_answers_the_same_when_the_defaults_have_become_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fusion: str
+) -> None:
+    pipeline = pipeline_for("answer", encoder="rgcn", fusion=fusion)
+    pipeline.save(tmp_path / "saved")
+    texts = texts_for(pipeline)
+    before = scores(pipeline(texts))
+    others: list[tuple[Registry[Any], str, dict[str, Any]]] = [
+        (ENCODERS, "rgcn", {"width": 24, "layers": 1, "bases": 2}),
+        (FUSIONS, fusion, {"inner_width": 32, "heads": 1}),
+        (KINDS, "answer", {"hidden_width": 24}),
+        (RETRIEVERS, "hops", {"hops": 1, "budget": 3, "fan_out": 1}),
+        (LINKERS, "names", {"min_length": 40}),
+    ]
+    for registry, name, changed in others:
+        monkeypatch.setitem(registry, name, with_defaults(registry[name], **changed))
+    assert scores(Pipeline.load(tmp_path / "saved")(texts)) == before
+    other = pipeline_for("answer", encoder="rgcn", fusion=fusion)
+    assert scores(other(texts)) != before
 
 
 def test_a_saved_folder_holds_nothing_that_could_run(answering: Pipeline, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -82,9 +84,54 @@ def test_a_part_is_written_as_its_name_and_arguments_and_read_again(parts: Regis
     written = parts.written(made)
     assert written == {"name": "small", "width": 4, "depth": 2}
     assert parts.build(written).config() == made.config()
-    assert (parts.written("small"), parts.written(None)) == ("small", None)
+    assert parts.written(None) is None
     with pytest.raises(TypeError, match="ready Part, which cannot be written down"):
         parts.written(Part())
+
+
+def test_what_was_not_given_is_written_as_its_default_is_now(
+    parts: Registry[Part], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = parts.written({"name": "small", "width": 5})
+    assert written == {"name": "small", "width": 5, "depth": 1}
+    monkeypatch.setitem(Small.__init__.__kwdefaults__, "depth", 9)
+    assert parts.build(written).config() == {"width": 5, "depth": 1}
+    assert parts.written("small")["depth"] == 9
+
+
+def test_what_the_surroundings_give_and_what_json_cannot_hold_is_not_written() -> None:
+    class Odd(Part):
+        def __init__(self, graph: Any = None, activation: Any = abs, *, depth: int = 1) -> None:
+            self.graph = graph
+
+    odd: Registry[Part] = Registry("part", Part, surroundings=("graph",))
+    odd["odd"] = Odd
+    assert odd.written("odd") == {"name": "odd", "depth": 1}
+    assert odd.build(odd.written("odd"), graph="a graph").graph == "a graph"
+
+
+def registered() -> list[Any]:
+    from kgfm.encoders import ENCODERS
+    from kgfm.fusion import FUSIONS
+    from kgfm.linking import LINKERS
+    from kgfm.retrieval import RETRIEVERS
+    from kgfm.tasks import TASKS
+
+    registries = (LINKERS, RETRIEVERS, ENCODERS, FUSIONS, TASKS)
+    return [pytest.param(r, name, id=f"{r.kind}-{name}") for r in registries for name in r]
+
+
+@pytest.mark.parametrize(("registry", "name"), registered())
+def test_what_is_written_of_a_part_names_every_argument_with_a_default(
+    registry: Registry[Any], name: str
+) -> None:
+    parameters = inspect.signature(registry[name]).parameters.values()
+    usual = {p.name: p.default for p in parameters if p.default is not p.empty}
+    written = json.loads(json.dumps(registry.written(name)))
+    assert {*written} == {"name", *usual} - registry.surroundings
+    for argument, value in written.items():
+        expected = name if argument == "name" else usual[argument]
+        assert value == (list(expected) if isinstance(expected, tuple) else expected)
 
 
 def test_the_value_that_an_argument_will_have_is_known_before_the_part_is_made(

@@ -36,4 +36,6 @@ class GraphEncoder(nn.Module, ABC):
         """
 
 
-ENCODERS: Registry[GraphEncoder] = Registry("encoder", GraphEncoder)
+ENCODERS: Registry[GraphEncoder] = Registry(
+    "encoder", GraphEncoder, surroundings=("feature_width", "query_width")
+)

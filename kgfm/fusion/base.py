@@ -87,7 +87,11 @@ class Fusion(nn.Module):
         return {}
 
 
-FUSIONS: Registry[Fusion] = Registry("fusion", Fusion)
+FUSIONS: Registry[Fusion] = Registry(
+    "fusion",
+    Fusion,
+    surroundings=("width", "node_width", "feature_width", "depth", "leads"),
+)
 
 
 def check_heads(heads: int, inner_width: int) -> None:

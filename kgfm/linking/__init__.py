@@ -6,7 +6,7 @@ from kgfm.linking.base import BaseLinker
 from kgfm.linking.names import Linker
 from kgfm.registry import Registry
 
-LINKERS: Registry[BaseLinker] = Registry("linker", BaseLinker)
+LINKERS: Registry[BaseLinker] = Registry("linker", BaseLinker, surroundings=("graph", "encode"))
 LINKERS.update({"names": Linker})
 
 __all__ = ["LINKERS", "BaseLinker", "Linker"]

@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 import kgfm
-from kgfm.backbones import BACKBONES, Backbone, TextEncoder
+from kgfm.backbones import Backbone, TextEncoder
 from kgfm.backbones.saved import read_backbone, write_backbone
 from kgfm.encoders import ENCODERS
 from kgfm.fusion import FUSIONS
@@ -78,6 +78,8 @@ def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
     }
     backbone = pipeline.model.backbone
     config["backbone"] = {"name": backbone.name, "freeze": backbone.freeze}
+    if config["fusion"] is not None and not config["fusion"].get("layers"):
+        config["fusion"]["layers"] = [int(layer) for layer in pipeline.model.fusions]
     if own_encoder is not None:
         config["linker"] = {**config["linker"], "encode": own_encoder}
     where = save_graph(pipeline.graph, folder, graph)
@@ -215,10 +217,15 @@ _REGISTRIES: dict[str, Registry[Any]] = {
 
 
 def _written(kind: str, part: Any) -> Any:
-    """A part as JSON: its name, or a mapping with its name and arguments."""
+    """A part as JSON: its name and all its arguments; a backbone as it was given.
+
+    A backbone may be a folder, and the names of files of text vectors hold its arguments as given.
+    """
     if isinstance(part, Backbone):
         return part.name
-    return _REGISTRIES.get(kind, BACKBONES).written(part)
+    if kind not in _REGISTRIES:
+        return dict(part) if isinstance(part, Mapping) else part
+    return _REGISTRIES[kind].written(part)
 
 
 def _card(pipeline: Pipeline) -> str:

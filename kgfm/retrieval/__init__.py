@@ -11,7 +11,7 @@ from kgfm.retrieval.paths import PathRetriever
 from kgfm.retrieval.ppr import PPRRetriever
 from kgfm.retrieval.server import GraphServer, Neighbour
 
-RETRIEVERS: Registry[Retriever] = Registry("retriever", Retriever)
+RETRIEVERS: Registry[Retriever] = Registry("retriever", Retriever, surroundings=("graph",))
 RETRIEVERS.update(
     {
         "hops": HopRetriever,

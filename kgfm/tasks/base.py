@@ -198,7 +198,9 @@ class Task(nn.Module, ABC):
         """Say what a report of this task holds."""
 
 
-TASKS: Registry[Task] = Registry("task", Task, formerly="head")
+TASKS: Registry[Task] = Registry(
+    "task", Task, formerly="head", surroundings=("width", "node_width")
+)
 
 
 def pooled(
