@@ -138,6 +138,110 @@ def calibration_error(
     return float(np.abs(gap).sum() / len(scores))
 
 
+def set_f1(
+    shared: Int[np.ndarray, "question"],
+    predicted: Int[np.ndarray, "question"],
+    right: Int[np.ndarray, "question"],
+) -> float:
+    """Return the mean over questions of the F1 of their answer sets; see :func:`counts_f1`.
+
+    Args:
+        shared: How many answers are both predicted and right.
+        predicted: How many are predicted.
+        right: How many are right.
+    """
+    _check_counts(shared, predicted, right)
+    return float(np.mean(counts_f1(shared, predicted, right))) if len(right) else math.nan
+
+
+def exact_sets(
+    shared: Int[np.ndarray, "question"],
+    predicted: Int[np.ndarray, "question"],
+    right: Int[np.ndarray, "question"],
+) -> float:
+    """Return the share of questions whose predicted set is the right one, or both are empty.
+
+    ``mean(shared_i == predicted_i == right_i)``; the counts are those of :func:`set_f1`.
+    """
+    _check_counts(shared, predicted, right)
+    return float(np.mean((shared == predicted) & (shared == right))) if len(right) else math.nan
+
+
+class RiskCoverage(NamedTuple):
+    """How often answers are wrong as ever less confident ones are given.
+
+    Args:
+        coverage: Share of the questions that are answered, rising to 1.
+        risk: Share of wrong ones among these answers.
+    """
+
+    coverage: Float[np.ndarray, "point"]
+    risk: Float[np.ndarray, "point"]
+
+
+def risk_coverage(
+    scores: Float[np.ndarray, "question"], right: Bool[np.ndarray, "question"]
+) -> RiskCoverage:
+    """Return the risk at each coverage that refusing the least confident answers can give.
+
+    With the scores in falling order, the first k answers have the coverage ``k / n`` and the risk
+    ``1 - mean(right of the first k)`` (El-Yaniv and Wiener, 2010,
+    https://www.jmlr.org/papers/v11/el-yaniv10a.html). Answers of equal score are given or refused
+    together, so there are as many points as different scores; none without any question.
+
+    Raises:
+        ValueError: A score is NaN.
+    """
+    _same_shape(scores, right)
+    if np.isnan(scores).any():
+        raise ValueError("Some scores are NaN; there is no order of confidence.")
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)[: len(ranked)])
+    answered = last + 1
+    wrong = np.cumsum(~np.asarray(right, bool)[order])[last]
+    return RiskCoverage(answered / max(len(scores), 1), wrong / answered)
+
+
+def area_under_risk_coverage(
+    scores: Float[np.ndarray, "question"], right: Bool[np.ndarray, "question"]
+) -> float:
+    """Return the mean risk over all coverages: the lower, the better scores tell right from wrong.
+
+    ``sum_j (coverage_j - coverage_(j-1)) * risk_j``, which is the mean over k of the risk of the
+    first k where no scores are equal (Geifman et al., 2019,
+    https://arxiv.org/abs/1805.08206). Equal scores throughout give the share of wrong answers. NaN
+    without any question.
+    """
+    coverage, risk = risk_coverage(scores, right)
+    return float(np.sum(np.diff(coverage, prepend=0.0) * risk)) if len(risk) else math.nan
+
+
+class Refusals(NamedTuple):
+    """Shares of the questions of a kind that were refused (NaN where there is none).
+
+    Args:
+        unanswerable: Of the questions without an answer: right to refuse.
+        answerable: Of the questions with one: refused in vain.
+    """
+
+    unanswerable: float
+    answerable: float
+
+
+def refusals(
+    refused: Bool[np.ndarray, "question"], answerable: Bool[np.ndarray, "question"]
+) -> Refusals:
+    """Return ``mean(refused_i)`` over the questions without an answer, and over those with one."""
+    refused, answerable = (np.asarray(given, bool) for given in (refused, answerable))
+    _same_shape(refused, answerable)
+    shares = (
+        float(np.mean(refused[kind])) if kind.any() else math.nan
+        for kind in (~answerable, answerable)
+    )
+    return Refusals(*shares)
+
+
 def mean_ci(values: Sequence[float] | Float[np.ndarray, "run"]) -> Interval:
     """Return the mean and the half width ``t(0.975, n - 1) * s / sqrt(n)`` of its interval.
 
@@ -188,3 +292,10 @@ def _as_bool(
 def _same_shape(first: np.ndarray, second: np.ndarray) -> None:
     if first.shape != second.shape:
         raise ValueError(f"The shapes differ: {first.shape} and {second.shape}.")
+
+
+def _check_counts(shared: np.ndarray, predicted: np.ndarray, right: np.ndarray) -> None:
+    _same_shape(shared, predicted)
+    _same_shape(shared, right)
+    if (shared < 0).any() or (shared > predicted).any() or (shared > right).any():
+        raise ValueError("What is shared is part of what is predicted and of what is right.")

@@ -11,15 +11,20 @@ from hypothesis import strategies as st
 
 from kgfm.metrics import (
     accuracy,
+    area_under_risk_coverage,
     best_threshold,
     calibration_error,
     counts_f1,
+    exact_sets,
     hits_at_k,
     macro_f1,
     mean_ci,
     micro_f1,
     mrr,
     paired_difference,
+    refusals,
+    risk_coverage,
+    set_f1,
     student_t,
 )
 
@@ -133,3 +138,77 @@ def test_one_bin_compares_the_two_means(pairs):
 def test_f1_of_counts_is_one_where_there_is_nothing_to_find():
     found = counts_f1(np.array([1, 0, 0]), np.array([2, 0, 1]), np.array([1, 0, 0]))
     assert found.tolist() == pytest.approx([2 / 3, 1, 0])
+
+
+# Of four questions: all found; half found and one too many; nothing to find; found where none is.
+SHARED, SAID, TRUE = np.array([2, 1, 0, 0]), np.array([2, 2, 0, 3]), np.array([2, 2, 0, 0])
+
+
+def test_f1_of_answer_sets_is_the_mean_over_questions():
+    assert set_f1(SHARED, SAID, TRUE) == pytest.approx((1 + 2 / 4 + 1 + 0) / 4)
+
+
+def test_an_exact_set_lacks_nothing_and_has_nothing_else():
+    assert exact_sets(SHARED, SAID, TRUE) == 2 / 4
+    assert exact_sets(np.array([1, 1]), np.array([1, 2]), np.array([2, 1])) == 0.0
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 5)] * 3), min_size=1))
+def test_sets_are_exact_no_more_often_than_their_f1(drawn):
+    shared, more_said, more_true = np.array(drawn).T
+    counts = (shared, shared + more_said, shared + more_true)
+    assert 0.0 <= exact_sets(*counts) <= set_f1(*counts) <= 1.0
+    assert (exact_sets(*counts) == 1.0) == (set_f1(*counts) == 1.0)
+
+
+def test_counts_that_cannot_be_are_refused():
+    with pytest.raises(ValueError, match="is part of"):
+        set_f1(np.array([2]), np.array([1]), np.array([2]))
+
+
+def test_risk_and_coverage_when_the_least_confident_answers_are_refused():
+    scores, right = np.array([0.5, 0.9, 0.5, 0.1]), np.array([False, True, True, False])
+    curve = risk_coverage(scores, right)
+    np.testing.assert_allclose(curve.coverage, [1 / 4, 3 / 4, 1])
+    np.testing.assert_allclose(curve.risk, [0, 1 / 3, 2 / 4])
+    area = area_under_risk_coverage(scores, right)
+    assert area == pytest.approx(1 / 4 * 0 + 2 / 4 * 1 / 3 + 1 / 4 * 2 / 4)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=1, max_size=30))
+def test_the_area_lies_between_those_of_the_best_and_the_worst_order(drawn):
+    scores, right = np.array([s / 5 for s, _ in drawn]), np.array([r for _, r in drawn])
+    curve = risk_coverage(scores, right)
+    assert curve.coverage[-1] == 1.0
+    assert curve.risk[-1] == pytest.approx(np.mean(~right))
+    assert len(curve.risk) == len(np.unique(scores))
+    ranks = np.empty(len(right))
+    ranks[right.argsort(kind="stable")] = np.arange(len(right))
+    area, nothing = area_under_risk_coverage(scores, right), 1e-12
+    assert area_under_risk_coverage(ranks, right) <= area + nothing
+    assert area <= area_under_risk_coverage(-ranks, right) + nothing
+
+
+def test_scores_that_are_all_equal_leave_the_share_of_wrong_answers():
+    right = np.array([True, False, True, True])
+    assert area_under_risk_coverage(np.ones(4), right) == pytest.approx(1 / 4)
+
+
+def test_refusals_of_each_kind_are_shares_of_that_kind():
+    refused = np.array([True, True, False, True, False, False])
+    answerable = np.array([False, False, False, True, True, True])
+    assert refusals(refused, answerable) == pytest.approx((2 / 3, 1 / 3))
+    assert math.isnan(refusals(refused, np.ones(6, bool)).unanswerable)
+
+
+def test_answer_figures_of_no_questions_are_nan():
+    none, nothing = np.zeros(0, np.int64), np.zeros(0, bool)
+    assert math.isnan(set_f1(none, none, none))
+    assert math.isnan(exact_sets(none, none, none))
+    assert math.isnan(area_under_risk_coverage(np.zeros(0), nothing))
+    assert len(risk_coverage(np.zeros(0), nothing).risk) == 0
+
+
+def test_a_score_that_is_no_number_has_no_place_in_the_order():
+    with pytest.raises(ValueError, match="NaN"):
+        risk_coverage(np.array([np.nan, 0.5]), np.array([True, False]))
