@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kgfm.walks.follow import answers, follow, reached, values_of
 from kgfm.walks.walk import KINDS, NO, YES, Kind, Sought, Step, Walk
+from kgfm.walks.words import in_words
 
 __all__ = [
     "KINDS",
@@ -15,6 +16,7 @@ __all__ = [
     "Walk",
     "answers",
     "follow",
+    "in_words",
     "reached",
     "values_of",
 ]
