@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kgfm.graph import KnowledgeGraph
+from kgfm.graph import EntityRecord, KnowledgeGraph
 from kgfm.walks import Sought, Step, Walk, answers
 
 TRIPLES = [
@@ -50,6 +50,17 @@ def test_a_set_is_counted_and_asked_for_a_member(graph: KnowledgeGraph) -> None:
     assert answers(graph, Sought(cities, "count")) == ("2",)
     assert answers(graph, Sought(cities, "yesno", "lima")) == ("yes",)
     assert answers(graph, Sought(cities, "yesno", "chile")) == ("no",)
+
+
+def test_a_walk_may_end_in_values_each_once_in_the_order_of_the_rows() -> None:
+    records = [
+        EntityRecord("a", attributes={"height": 3776.0, "open": True}),
+        EntityRecord("b", attributes={"height": [12, 3776]}),
+    ]
+    graph = KnowledgeGraph.from_records(records, [("r", "has", "a"), ("r", "has", "b")])
+    for name, expected in (("height", ("3776", "12")), ("open", ("true",)), ("depth", ())):
+        ends = Walk("r", (Step("has"), Step(name, literal=True)))
+        assert answers(graph, Sought((ends,), "literal")) == expected
 
 
 def test_a_question_that_makes_no_sense_is_refused(graph: KnowledgeGraph) -> None:

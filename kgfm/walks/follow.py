@@ -64,7 +64,7 @@ def answers(graph: KnowledgeGraph, sought: Sought) -> tuple[str, ...]:
         assert sought.about is not None
         return (YES if graph.row(sought.about) in rows.tolist() else NO,)
     if sought.kind == "literal":
-        return values_of(graph, rows, sought.walks[0].steps[-1].relation)
+        return values_of(graph, rows.tolist(), sought.walks[0].steps[-1].relation)
     return tuple(graph.keys[row] for row in rows.tolist())
 
 
