@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from kgfm.graph import KnowledgeGraph
-from kgfm.stores.neo4j.cypher import ANSWERS, ENTITY, MENTIONS, TEXT, quoted
-from kgfm.stores.neo4j.mapping import Neo4jMapping
+from kgfm.stores.neo4j.cypher import ANSWERS, MENTIONS, TEXT, quoted
+from kgfm.stores.neo4j.mapping import AS_WRITTEN, Neo4jMapping
 from kgfm.stores.neo4j.server import Server
 from kgfm.stores.neo4j.write import batches, create_schema
 from kgfm.types import NIL, Mention, Prediction
@@ -26,7 +26,7 @@ def mapping_of(graph: KnowledgeGraph) -> Neo4jMapping:
     origin = graph.manifest["source"]
     if origin.get("store") == "neo4j":
         return Neo4jMapping.from_json(origin["mapping"])
-    return Neo4jMapping({ENTITY: "key"}, indexed=(ENTITY,), own=True)
+    return AS_WRITTEN
 
 
 def write_links(

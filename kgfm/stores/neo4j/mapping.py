@@ -137,10 +137,11 @@ class Neo4jMapping:
                 values.append(int(raw) if _INTEGER.fullmatch(raw) else None)
         return values
 
-    def find(self, node: str = "n") -> str:
+    def find(self, node: str = "n", given: str = "$rows") -> str:
         """Return the clauses that find the node of each of ``$rows``, made by :meth:`rows`.
 
-        An index serves them where there is one; what is in no row is not found.
+        An index serves them where there is one; what is in no row is not found. ``given`` is the
+        parameter where it has another name.
         """
         arms = []
         for place, (label, name) in enumerate(self.nodes.items()):
@@ -151,10 +152,10 @@ class Neo4jMapping:
                 pattern = f":{quoted(label)}" if label else ""
                 arms.append(f"MATCH ({node}{pattern}) WHERE {node}.{quoted(name)} = {value}")
         if len(arms) == 1:
-            return f"UNWIND $rows AS row {arms[0]}"
+            return f"UNWIND {given} AS row {arms[0]}"
         found = " UNION ".join(f"WITH row {arm} RETURN {node}" for arm in arms)
         return (
-            f"UNWIND $rows AS row CALL {{ {found} }} "
+            f"UNWIND {given} AS row CALL {{ {found} }} "
             f"WITH row, {node} WHERE toString({self.key(node)}) = row.key"
         )
 
@@ -187,6 +188,10 @@ class Neo4jMapping:
         return self
 
 
+AS_WRITTEN = Neo4jMapping({ENTITY: "key"}, indexed=(ENTITY,), own=True)
+"""How kgfm itself writes entities and triples."""
+
+
 def _short(said: str, most: int = 400) -> str:
     return said if len(said) <= most else said[: most - 2].rsplit(",", 1)[0] + ", ..."
 
@@ -205,6 +210,10 @@ class NodeRecords:
                 label=mapping.label, alias=mapping.alias, description=mapping.description, type=()
             )
         )
+
+    def is_attribute(self, name: str) -> bool:
+        """Say whether a property of this name becomes an attribute, not a key or a name."""
+        return self._mapping.own or not (name in self._dropped or self._make.knows(name))
 
     def __call__(
         self, key: str, labels: Iterable[str], properties: Mapping[str, Any]
