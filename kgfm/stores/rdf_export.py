@@ -66,6 +66,34 @@ def write(graph: KnowledgeGraph, path: str | Path) -> Path:
     return path
 
 
+def iri_of(key: str, kind: str) -> str:
+    """Return the IRI that a key is written as: itself if it is one and means nothing else.
+
+    >>> iri_of("http://example.org/Heat", "key"), iri_of("AC/DC", "key")
+    ('http://example.org/Heat', 'urn:kgfm:key:AC%2FDC')
+    """
+    from pyoxigraph import NamedNode
+
+    if _IRI.fullmatch(key) and not key.startswith(OWN) and key not in META | SAYS_NOTHING:
+        try:
+            return str(NamedNode(key).value)
+        except ValueError:
+            pass
+    return own_iri(key, kind)
+
+
+def own_iri(key: str, kind: str) -> str:
+    """Return the IRI under ``urn:kgfm:`` that reads back as a key."""
+    return f"{OWN}{kind}:{quote(key, safe='')}"
+
+
+def taken_names() -> frozenset[str]:
+    """Return the names that mean something else as predicates, and are written otherwise."""
+    schema = GraphSchema()
+    roles = schema.label, schema.alias, schema.description, schema.type, schema.ignore
+    return frozenset(name for role in (*roles, schema.subclass) for name in role)
+
+
 class _Writer:
     """Makes the triples of a graph, those of a subject together."""
 
@@ -74,9 +102,7 @@ class _Writer:
 
         self._graph = graph
         self._node, self._text, self._triple = NamedNode, Literal, Triple
-        schema = GraphSchema()
-        roles = schema.label, schema.alias, schema.description, schema.type, schema.ignore
-        self._taken = {name for role in roles for name in role} | {*schema.subclass}
+        self._taken = taken_names()
         self._label, self._alias = NamedNode(RDFS + "label"), NamedNode(SKOS + "altLabel")
         self._description, self._type = NamedNode(RDFS + "comment"), NamedNode(RDF + "type")
         self._thing = NamedNode(RDFS + "Resource")
@@ -98,16 +124,10 @@ class _Writer:
         self._statement = NamedNode(STATEMENT)
 
     def _named(self, key: str, kind: str) -> NamedNode:
-        """Return the IRI of a key: itself if it is one and means nothing else."""
-        if _IRI.fullmatch(key) and not key.startswith(OWN) and key not in META | SAYS_NOTHING:
-            try:
-                return self._node(key)
-            except ValueError:
-                pass
-        return self._own(key, kind)
+        return self._node(iri_of(key, kind))
 
     def _own(self, key: str, kind: str) -> NamedNode:
-        return self._node(f"{OWN}{kind}:{quote(key, safe='')}")
+        return self._node(own_iri(key, kind))
 
     def triples(self) -> Iterator[Triple]:
         """Yield all triples."""
