@@ -59,6 +59,17 @@ def test_what_needs_no_server_runs_and_prints_what_the_page_says(
     assert repr(names["data"]).startswith("Data(")
 
 
+def test_the_page_about_questions_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (DOCS / "questions.md").read_text(encoding="utf-8")
+    source = "\n".join(re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+    exec(compile(source, "questions.md", "exec"), {})
+    said = capsys.readouterr().out.splitlines()
+    expected = re.findall(r"^print\(.*\)  # (.*)$", source, re.MULTILINE)
+    assert len(said) == len(expected) > 10
+    for line, part in zip(said, expected, strict=True):
+        assert part in line
+
+
 @pytest.mark.sparql
 def test_the_blocks_about_sparql_run_on_a_real_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, oxigraph: Oxigraph
