@@ -39,9 +39,8 @@ class RGCNLayer(nn.Module):
         """Return what the nodes are told; ``coefficients`` are the ``c_rk``."""
         weight = (edges.weight * edges.share)[:, None]
         summed = edges.weighted_sums(x, coefficients.index_select(0, edges.kind) * weight)
-        # W_0 stands on top of the V_k, and a node's own state beside the sums: one product.
-        matrices = torch.cat([self.root.weight.T, self.basis.flatten(0, 1)])
-        return torch.addmm(self.root.bias, torch.cat([x, summed.flatten(1)], dim=1), matrices)
+        # Two products: one over both side by side would copy the sums, and their gradient back.
+        return torch.addmm(self.root(x), summed.flatten(1), self.basis.flatten(0, 1))
 
 
 class RGCN(LayeredEncoder):
