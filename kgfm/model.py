@@ -64,6 +64,7 @@ class KGModel(nn.Module):
         fusion: str | dict[str, Any] | None,
         task: str | dict[str, Any] | Task,
         feature_width: int,
+        learned_prior: bool = False,
     ) -> KGModel:
         """Build a model from the names of its parts.
 
@@ -74,6 +75,7 @@ class KGModel(nn.Module):
                 the last two that are trained. ``None`` leaves it out.
             task: Name, mapping or object.
             feature_width: Width of the text vectors of nodes and relations.
+            learned_prior: Whether the retriever gives the nodes a prior that it has learned.
         """
         backbone = load_backbone(backbone)
         graph = (
@@ -85,7 +87,8 @@ class KGModel(nn.Module):
             raise ValueError(_NO_ENCODER)
         node_width = 0 if graph is None else graph.out_width
         fusions = _operators(fusion, backbone, node_width=node_width, feature_width=feature_width)
-        answers = TASKS.build(task, width=backbone.width, node_width=node_width)
+        widths = {"width": backbone.width, "node_width": node_width}
+        answers = TASKS.build(task, **widths, learned_prior=learned_prior)
         return cls(backbone, graph, fusions, answers)
 
     def forward(self, batch: Batch) -> Output:

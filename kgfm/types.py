@@ -17,6 +17,13 @@ NIL = "NIL"
 """The answer, or the entity, that is not in the graph."""
 
 
+Kind = Literal["entity", "count", "yesno", "literal"]
+KINDS: tuple[Kind, ...] = ("entity", "count", "yesno", "literal")
+"""What an answer is: entities, their number, yes or no, or values such as numbers and dates."""
+Refused = Literal["unnamed", "lacking", "unsure"]
+"""Why there is no answer."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Mention:
     """A stretch of text and the entity it names.
@@ -130,6 +137,32 @@ class Path:
             raise ValueError(f"A path of {len(self.edges)} edges has {len(self.nodes)} nodes.")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What a retriever thinks is asked for: a whole set, whatever the budget of nodes.
+
+    Args:
+        sought: The walks that lead to it, a :class:`kgfm.walks.Sought`; ``None`` where there is
+            none.
+        rows: Rows of all entities of the set, ascending; those that bear the values, or that are
+            counted.
+        values: The answers that are no entities: numbers, dates, strings, yes or no.
+        score: How likely this is what is asked for, from 0 to 1.
+        lacking: How likely the graph lacks what is asked for.
+        refused: Why there is no answer: ``unnamed`` (nothing that is named is in the graph),
+            ``lacking`` (the graph does not tell), ``unsure``; ``None`` where there is one.
+        near: What else may be meant, with its score, best first.
+    """
+
+    sought: Any
+    rows: Int[np.ndarray, "answer"]
+    values: tuple[str, ...] = ()
+    score: float = 0.0
+    lacking: float = 0.0
+    refused: Refused | None = None
+    near: tuple[tuple[Any, float], ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Subgraph:
     """The part of the graph that matters for one text; each triple stands once, head to tail.
@@ -142,6 +175,7 @@ class Subgraph:
         prior: How likely the retriever thinks each node to be the answer, as a logit; ``None``
             where it has no opinion.
         paths: Walks from seeds to nodes that the retriever found worth showing, best first.
+        found: What the retriever thinks is asked for; ``None`` where it does not look for that.
     """
 
     nodes: Int[np.ndarray, "node"]
@@ -150,6 +184,7 @@ class Subgraph:
     hops: Int[np.ndarray, "node"]
     prior: Float[np.ndarray, "node"] | None = None
     paths: tuple[Path, ...] = ()
+    found: Found | None = None
 
     def __post_init__(self) -> None:
         if self.prior is not None and len(self.prior) != len(self.nodes):
@@ -234,10 +269,12 @@ class Example:
         mentions: Given mentions; ``None`` lets the linker find them.
         choices: Texts to choose among, for a task that does.
         about: Spans that are asked about, for a task that reads them.
+        kind: What a right answer is, one of :data:`KINDS`: entities, how many they are, yes or
+            no, or values such as numbers and dates. All but entities are strings in ``target``.
 
     Raises:
         TypeError: The text or a target is no string; the message says what to write.
-        ValueError: What is asked about ends behind the text.
+        ValueError: What is asked about ends behind the text, or the kind is unknown.
     """
 
     text: str
@@ -245,6 +282,7 @@ class Example:
     mentions: tuple[Mention, ...] | None = None
     choices: tuple[str, ...] = ()
     about: tuple[About, ...] = ()
+    kind: Kind = "entity"
     where: str = field(default="", repr=False, compare=False)
     """Where it was read, such as a file and its line; what is wrong with it is said with that."""
 
@@ -252,6 +290,8 @@ class Example:
         where = f"{self.where}: " if self.where else ""
         if not isinstance(self.text, str):
             raise TypeError(f"{where}An example's text is a str, got {type(self.text).__name__}.")
+        if self.kind not in KINDS:
+            raise ValueError(f"{where}The kind {self.kind!r} is none of {', '.join(KINDS)}.")
         if self.target is not None:
             object.__setattr__(self, "target", _labels(self.target, f"{where}target"))
         for one in about_spans(self.about):
@@ -332,6 +372,12 @@ class Answer:
         scores: (label or key, probability), best first.
         labels: All that holds: several labels, or ``(answer,)``.
         about: The span that was asked about, if one was.
+        answers: All that answers: keys, or strings for numbers, dates, counts, yes and no.
+        refused: Why there is no answer; ``None`` where there is one.
+        why: What that means, and what to do about it.
+        near: What else was near to be the answer, with its score, best first.
+        sought: The walks that lead to the answers, a :class:`kgfm.walks.Sought`, if such were
+            followed.
     """
 
     answer: str
@@ -339,6 +385,11 @@ class Answer:
     scores: tuple[tuple[str, float], ...] = ()
     labels: tuple[str, ...] = ()
     about: About | None = None
+    answers: tuple[str, ...] = ()
+    refused: Refused | None = None
+    why: str = ""
+    near: tuple[tuple[str, float], ...] = ()
+    sought: Any = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -358,6 +409,14 @@ class Prediction:
             unavailable.
         about: What is said about each span that was asked about; ``answer`` is then the first's.
         choices: The texts that were chosen among.
+        answers: All that answers a question: keys, or strings for numbers, dates, counts, yes and
+            no; none where it is refused.
+        refused: Why there is no answer: ``unnamed`` (nothing that the graph knows is named),
+            ``lacking`` (the graph does not tell), ``unsure``; ``None`` where there is one.
+        why: What that means, and what to do about it.
+        near: What else was near to be the answer, with its score, best first.
+        sought: The walks that lead to the answers, a :class:`kgfm.walks.Sought`, if such were
+            followed.
     """
 
     text: str
@@ -369,6 +428,11 @@ class Prediction:
     graph_used: bool = True
     about: tuple[Answer, ...] = ()
     choices: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    refused: Refused | None = None
+    why: str = ""
+    near: tuple[tuple[str, float], ...] = ()
+    sought: Any = None
 
     @property
     def example(self) -> Example:

@@ -15,6 +15,7 @@ from kgfm.backbones.load import minilm_folder, tiny
 from kgfm.batch import Batch, Collator, Prepared, PreparedRow
 from kgfm.model import KGModel
 from kgfm.tasks import TASKS, Task
+from kgfm.tasks.answer import Right
 from kgfm.types import Subgraph
 
 FEATURE_WIDTH, NUM_RELATIONS, NUM_ENTITIES = 8, 3, 30
@@ -86,7 +87,7 @@ def make_prepared(
             Subgraph(nodes, triples[:2], triples[2], np.minimum(np.arange(count), 2)),
             np.array([[1, 2], [0, 0]]) if count else None,
         )
-        target = np.array([number % len(labels)]) if labels else answers
+        target = np.array([number % len(labels)]) if labels else Right(answers)
         made.append(Prepared((row,), target, known=True))
     return made
 

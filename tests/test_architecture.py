@@ -34,6 +34,7 @@ ROWS: list[tuple[int, tuple[str, ...]]] = [
     (5, ("batch",)),
     (6, ("backbones",)),
     (6, ("encoders", "fusion", "tasks")),
+    (6, ("scorers",)),
     (6, ("frozen",)),
     (7, ("model",)),
     (8, ("adapt", "training")),

@@ -211,7 +211,7 @@ def test_targets_of_answer_mark_the_right_nodes():
     batch = collator().pack(prepared)
     assert batch.asked.known.tolist() == [True, False]
     (right,) = batch.asked.node[:4].nonzero().flatten().tolist()
-    assert batch.node_entity[right] == prepared[0].target[0]
+    assert batch.node_entity[right] == prepared[0].target.rows[0]
     assert collator().pack([prepared[1]]).asked is None
 
 

@@ -31,12 +31,18 @@ class CountingRetriever(HopRetriever):
     def config(self):
         return {"hops": self.hops, "budget": self.budget}
 
-    def learn(self, train, validation) -> None:
+    def learn(self, train, validation, *, seed=0) -> None:
         self.taught.append(self)
         graph = self.graph
-        for asked, answers in train:
-            leads = np.isin(graph.heads, asked.seeds) & np.isin(graph.tails, answers)
+        for one in train:
+            leads = np.isin(graph.heads, one.asked.seeds) & np.isin(graph.tails, one.rows)
             self.counts += np.bincount(graph.relations[leads], minlength=len(self.counts))
+
+    def learned(self):
+        return {"counts": self.counts}
+
+    def restore(self, learned):
+        self.counts = learned["counts"]
 
     def retrieve(self, asked: Sequence[Asked]) -> list[Subgraph]:
         return [replace(cut, prior=self._prior(cut)) for cut in super().retrieve(asked)]
@@ -79,9 +85,9 @@ def test_an_answer_out_of_reach_counts_as_wrong(recipe: Recipe, shared: Shared, 
     pipeline = row_pipeline(row, recipe, shared)
     assert type(pipeline.retriever) is CountingRetriever
     prepared = pipeline.prepare(shared.dataset.test)
-    reached = [bool(np.isin(one.target, one.rows[0].subgraph.nodes).any()) for one in prepared]
+    reached = [bool(np.isin(one.target.rows, one.rows[0].subgraph.nodes).any()) for one in prepared]
     assert not all(reached)
-    assert all(len(one.target) for one in prepared)
+    assert all(len(one.target.rows) for one in prepared)
     figures = pipeline.evaluate(shared.dataset.test)
     assert figures["hits@10"] == pytest.approx(np.mean(reached))  # no text has ten nodes
     assert figures["hits@1"] <= figures["hits@10"]

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from live_servers import SnapshotServer
+from toy_scorer import ToyScorer
 
 from kgfm.graph import KnowledgeGraph
 from kgfm.retrieval import RETRIEVERS, HopRetriever, LiveGraph, Retriever, drop_triples
@@ -285,7 +286,7 @@ def retriever_of(name: str, graph: KnowledgeGraph) -> Retriever:
         live.rows(graph.keys)
         live.relation_keys.number(graph.relation_keys)
         return RETRIEVERS[name](live)
-    return RETRIEVERS[name](graph)
+    return RETRIEVERS.build(name, graph=graph, scorer=ToyScorer())
 
 
 @pytest.mark.parametrize("name", RETRIEVERS)

@@ -11,6 +11,7 @@ from neural import LABELS, collator, labels_of, make_batch, make_prepared, opene
 from torch.nn import functional
 
 from kgfm.tasks import TASKS, AnswerTask, ClassifyTask, Output
+from kgfm.tasks.answer import Right
 
 WIDTH, NODE_WIDTH = 12, 10
 ELSEWHERE = 10**6
@@ -169,9 +170,11 @@ def answer_batch(*targets, counts=(4, 5, 0, 6)):
         [
             replace(
                 text,
-                target=np.array(
-                    [text.rows[0].subgraph.nodes[n] if n >= 0 else ELSEWHERE for n in target],
-                    np.int64,
+                target=Right(
+                    np.array(
+                        [text.rows[0].subgraph.nodes[n] if n >= 0 else ELSEWHERE for n in target],
+                        np.int64,
+                    )
                 ),
             )
             for text, target in zip(texts, targets, strict=True)

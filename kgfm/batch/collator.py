@@ -18,6 +18,9 @@ from kgfm.batch.prepared import Asks, Layout, Prepared, PreparedRow, States, Vec
 from kgfm.batch.tensors import Batch
 from kgfm.types import Asked, Example, Row, Subgraph
 
+LEAST = 1e-4
+"""The least probability that a prior gives."""
+
 
 class Collator:
     """Turn examples with their mentions and subgraphs into a :class:`Batch`.
@@ -186,11 +189,17 @@ class Collator:
             arrays["node_prior"] = np.concatenate(
                 [np.zeros(len(cut.nodes)) if cut.prior is None else cut.prior for cut in cuts]
             ).astype(np.float32)
+        found = tuple(cut.found for cut in cuts)
+        if any(one is not None for one in found):
+            arrays |= _of_sets(cuts)
+        else:
+            found = ()
         states = padded_states(self.states, tokens)
         if states is not None:
             arrays["lower_states"] = states
         return Batch(
             **{name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()},
+            found=found,
             asked=self.task.pack(prepared, Layout(first_row, starts, entities)),
         )
 
@@ -206,6 +215,17 @@ class Collator:
 
 def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(arrays).astype(np.int64)
+
+
+def _of_sets(cuts: Sequence[Subgraph]) -> dict[str, np.ndarray]:
+    """Which nodes are in the set that was found, and how likely there is nothing to find."""
+    none = np.empty(0, np.int64)
+    inside = [np.isin(c.nodes, none if c.found is None else c.found.rows) for c in cuts]
+    lacking = np.array([0.0 if c.found is None else c.found.lacking for c in cuts])
+    return {
+        "node_found": np.concatenate(inside),
+        "nil_prior": np.log(np.clip(lacking, LEAST, 1.0)).astype(np.float32),
+    }
 
 
 def _numbered(columns: Sequence[np.ndarray]) -> np.ndarray:

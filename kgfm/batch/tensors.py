@@ -8,16 +8,18 @@ from typing import Any, TypeVar
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from kgfm.types import Found
+
 # Not typing.Self, which beartype cannot check when it decorates methods one by one.
 OwnTensors = TypeVar("OwnTensors", bound="Tensors")
 
 
 class Tensors:
-    """Base of a dataclass whose fields are tensors or ``None``, which move together."""
+    """Base of a dataclass whose tensors move together; what is none stays as it is."""
 
     def _map(self: OwnTensors, method: str, *args: object, **kwargs: object) -> OwnTensors:
         tensors: dict[str, Any] = {
-            name: None if value is None else getattr(value, method)(*args, **kwargs)
+            name: getattr(value, method)(*args, **kwargs) if hasattr(value, method) else value
             for name, value in vars(self).items()
         }
         return type(self)(**tensors)
@@ -75,6 +77,12 @@ class Batch(Tensors):
     """The first row of each example; its rows lie one after another."""
     node_prior: Float[Tensor, "node"] | None = None
     """The retriever's opinion, as a logit; ``None`` where it has none about any text."""
+    node_found: Bool[Tensor, "node"] | None = None
+    """Whether each node is in the set that the retriever found, if it looks for one."""
+    nil_prior: Float[Tensor, "batch"] | None = None
+    """The retriever's opinion, as a logit, that nothing in the graph answers."""
+    found: tuple[Found | None, ...] = ()
+    """What the retriever found for each text; empty where it looks for nothing."""
     edge_weight: Float[Tensor, "edge"] | None = None
     lower_states: Float[Tensor, "batch token width"] | None = None
     """Cached states after the frozen layers."""

@@ -24,6 +24,7 @@ from kgfm.pipeline.live import check_linker, live_retriever, retrieve_or_nothing
 from kgfm.pipeline.questions import Questions
 from kgfm.registry import check_arguments
 from kgfm.retrieval import RETRIEVERS, Graph, LiveGraph, Retriever
+from kgfm.scorers import WalkScorer
 from kgfm.tasks import TASKS, Task
 from kgfm.training import TrainingConfig, evaluate, fit
 from kgfm.types import Evidence, Example, Mention, Prediction, check_labels
@@ -102,7 +103,7 @@ class Pipeline:
         self.retriever: Retriever | None = None
         if graph is not None:
             self.linker = LINKERS.build(linker, graph=graph, encode=encode)
-            self.retriever = RETRIEVERS.build(retriever, graph=graph)
+            self.retriever = RETRIEVERS.build(retriever, graph=graph, scorer=WalkScorer(encode))
         self.max_tokens = max_tokens
         self.seed = seed
         self._vectors = vectors
@@ -145,6 +146,7 @@ class Pipeline:
                 fusion=self.parts["fusion"],
                 task=self.parts["task"],
                 feature_width=0 if self.vectors is None else self.vectors.width,
+                learned_prior=self.retriever is not None and self.retriever.learns,
             ).eval()
 
     @cached_property
@@ -219,7 +221,8 @@ class Pipeline:
         self.__dict__.pop("collator", None)  # it may have been made for other settings
         self.learn([*train, *validation])
         if self.retriever is not None and self.retriever.learns:
-            self.retriever.learn(*self.questions.with_answers(train, validation))
+            answered = self.questions.with_answers(train, validation)
+            self.retriever.learn(*answered, seed=self.seed)
         prepared, held_out = self.prepare(train), self.prepare(validation)
         self._use_cache(config, cache, [*prepared, *held_out])
         try:
@@ -328,6 +331,11 @@ class Pipeline:
                 any(len(row.subgraph.nodes) for row in one.rows),
                 found if found[0].about is not None else (),
                 example.choices,
+                found[0].answers,
+                found[0].refused,
+                found[0].why,
+                found[0].near,
+                found[0].sought,
             )
             for example, linked, one, found in zip(
                 examples, mentions, prepared, answers, strict=True

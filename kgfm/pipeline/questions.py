@@ -11,7 +11,7 @@ from jaxtyping import Int
 
 from kgfm.batch import Collator, Prepared
 from kgfm.linking import BaseLinker
-from kgfm.retrieval import Retriever, ask
+from kgfm.retrieval import Answered, Retriever, ask
 from kgfm.retrieval.altered import nothing
 from kgfm.types import Asked, Example, Mention, Row, Subgraph
 
@@ -69,26 +69,26 @@ class Questions:
         rows, asked = self._asked(examples, self.link(examples) if mentions is None else mentions)
         return self._cut(examples, rows, asked, cut)
 
-    def with_answers(
-        self, *parts: Sequence[Example]
-    ) -> list[list[tuple[Asked, Int[np.ndarray, "answer"]]]]:
-        """What a retriever that learns is given: of each part, questions and rows of answers.
+    def with_answers(self, *parts: Sequence[Example]) -> list[list[Answered]]:
+        """What a retriever that learns is given of each part; without what is unknown.
 
         Where a task ranks no nodes, no entity is an answer.
         """
         found = []
         for examples in parts:
-            _, asked = self._asked(examples, self.link(examples))
+            known = [one for one in examples if self.collator.task.known(one)]
+            _, asked = self._asked(known, self.link(known))
             found.append(
                 [
-                    (questions[0], self._answers(example))
-                    for example, questions in zip(examples, asked, strict=True)
+                    Answered(questions[0], self._answers(example), example.kind, _values(example))
+                    for example, questions in zip(known, asked, strict=True)
                 ]
             )
         return found
 
     def _answers(self, example: Example) -> Int[np.ndarray, "answer"]:
-        known = list(example.target or ()) if self.collator.task.ranks_nodes else []
+        ranks = self.collator.task.ranks_nodes and example.kind == "entity"
+        known = list(example.target or ()) if ranks else []
         return np.unique(self.graph.rows(known))
 
     def variants(
@@ -142,3 +142,8 @@ class Questions:
             found = iter(cut(self.retriever, flat))
         subgraphs = [[next(found) for _ in questions] for questions in asked]
         return self.collator.prepare(examples, rows, asked, subgraphs, self.graph)
+
+
+def _values(example: Example) -> tuple[str, ...]:
+    """What is right where the answer is no entity."""
+    return () if example.kind == "entity" else tuple(example.target or ())

@@ -18,7 +18,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from safetensors import SafetensorError
+from safetensors.numpy import load_file as load_arrays
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
 import kgfm
@@ -46,6 +49,8 @@ if TYPE_CHECKING:
     from kgfm.pipeline.pipeline import Pipeline
 
 KIND, FORMAT = "pipeline", 2
+LEARNED = "retriever.safetensors"
+"""What a retriever has learned."""
 _PARTS = ("linker", "retriever", "backbone", "encoder", "fusion", "task", "text_encoder")
 _SETTINGS = ("max_tokens", "seed", "training", "tokenizer")
 _CONFIG = (*_PARTS, *_SETTINGS)
@@ -92,6 +97,9 @@ def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
         if graph == "copy" and isinstance(vectors, NodeVectors):
             files |= vectors.files()
         files["model.safetensors"] = lambda path: save_file(state, path)
+        if pipeline.retriever is not None and pipeline.retriever.learns:
+            learned = {k: np.ascontiguousarray(v) for k, v in pipeline.retriever.learned().items()}
+            files[LEARNED] = lambda path: save_arrays(learned, path)
         write_folder(
             folder,
             files,
@@ -159,6 +167,9 @@ def load(folder: Path, *, graph: Graph | None = None) -> Pipeline:
         config["linker"] = LINKERS.build(config["linker"], graph=names, encode=encode)
     pipeline = Pipeline(graph, **config, backbone=backbone, vectors=vectors)
     pipeline.training = training
+    if pipeline.retriever is not None and pipeline.retriever.learns:
+        learned = load_arrays(file_path(folder, manifest, LEARNED, verify=True))
+        pipeline.retriever.restore(learned)
     weights = file_path(folder, manifest, "model.safetensors", verify=True)
     try:
         pipeline.model.load_state_dict(load_file(weights))

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Int
 
 from kgfm.types import Asked, Mention, Subgraph
+from kgfm.walks import Kind
 
 if TYPE_CHECKING:
     from kgfm.graph import KnowledgeGraph
     from kgfm.retrieval.live_graph import Graph
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """A question with what is right about it, for a retriever that learns.
+
+    Args:
+        asked: What is seen of its text.
+        rows: Of the entities that are right answers; none where nothing in the graph answers.
+        kind: ``entity``, ``count``, ``yesno`` or ``literal``.
+        values: What is right where the answer is no entity.
+    """
+
+    asked: Asked
+    rows: Int[np.ndarray, "_"]
+    kind: Kind = "entity"
+    values: tuple[str, ...] = ()
 
 
 class Retriever(ABC):
@@ -41,11 +59,26 @@ class Retriever(ABC):
         """
 
     def learn(
-        self,
-        train: Sequence[tuple[Asked, Int[np.ndarray, "answer"]]],
-        validation: Sequence[tuple[Asked, Int[np.ndarray, "answer"]]],
+        self, train: Sequence[Answered], validation: Sequence[Answered], *, seed: int = 0
     ) -> None:
-        """Learn from questions and the rows of their answers; asked of one that ``learns``.
+        """Learn from questions and their answers; asked of one that ``learns``.
+
+        Args:
+            train: What to learn from.
+            validation: What to choose by what is not learned, such as thresholds.
+            seed: Of all that is random.
+
+        Raises:
+            TypeError: It has nothing to learn.
+        """
+        raise TypeError(f"{type(self).__name__} has nothing to learn.")
+
+    def learned(self) -> dict[str, np.ndarray]:
+        """Return what was learned, as plain arrays; saved with the pipeline."""
+        return {}
+
+    def restore(self, learned: Mapping[str, np.ndarray]) -> None:
+        """Take what was learned before.
 
         Raises:
             TypeError: It has nothing to learn.

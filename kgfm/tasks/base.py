@@ -199,7 +199,7 @@ class Task(nn.Module, ABC):
 
 
 TASKS: Registry[Task] = Registry(
-    "task", Task, formerly="head", surroundings=("width", "node_width")
+    "task", Task, formerly="head", surroundings=("width", "node_width", "learned_prior")
 )
 
 

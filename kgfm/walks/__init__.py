@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from kgfm.types import KINDS, Kind
 from kgfm.walks.follow import answers, follow, reached, values_of
-from kgfm.walks.walk import KINDS, NO, YES, Kind, Sought, Step, Walk
+from kgfm.walks.walk import NO, YES, Sought, Step, Walk
 from kgfm.walks.words import in_words
 
 __all__ = [

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-Kind = Literal["entity", "count", "yesno", "literal"]
-KINDS: tuple[Kind, ...] = ("entity", "count", "yesno", "literal")
-"""What an answer is: entities, their number, yes or no, or values such as numbers and dates."""
+from kgfm.types import KINDS, Kind
+
 YES, NO = "yes", "no"
 
 
