@@ -13,8 +13,9 @@ An entity's key is its label: things that share a name are one entity there.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -35,7 +36,7 @@ def metaqa(
     data: str | Path | None,
     cache: str | Path,
     *,
-    hops: int = 1,
+    hops: int | Literal["all"] = 1,
     topics: Literal["linked", "gold"] = "linked",
     questions: Literal["dev", "official"] = "dev",
     seed: int = SEED,
@@ -45,7 +46,7 @@ def metaqa(
     Args:
         data: The folder in its official layout.
         cache: Keeps the compiled graph.
-        hops: 1, 2 or 3.
+        hops: 1, 2 or 3, or ``all`` for the questions of all three, each dealt out as alone.
         topics: ``linked``: the brackets go, and the linker finds what is meant. ``gold``: they
             become the mention that is given.
         questions: ``dev``: the dev questions alone; 20 % of them are the test and a tenth of the
@@ -54,24 +55,33 @@ def metaqa(
         seed: Deals out the dev questions; 13 unless told otherwise.
     """
     folder = needed_folder(data, "metaqa")
-    _choose("hops", hops, (1, 2, 3))
+    _choose("hops", hops, (1, 2, 3, "all"))
     _choose("topics", topics, ("linked", "gold"))
     _choose("questions", questions, ("dev", "official"))
     graph = metaqa_graph(folder, cache)
     labels = set(graph.keys)
     read = partial(_questions, labels=labels, gold=topics == "gold")
+    folders = [folder / f"{each}-hop" for each in ((1, 2, 3) if hops == "all" else (hops,))]
     if questions == "official":
-        files = [folder / f"{hops}-hop" / f"qa_{part}.txt" for part in ("train", "dev", "test")]
-        train, validation, test = (tuple(read(file)) for file in files)
+        train, validation, test = (
+            tuple(one for each in folders for one in read(each / f"qa_{part}.txt"))
+            for part in ("train", "dev", "test")
+        )
         return Dataset(graph, train, validation, test)
-    examples: dict[str, list[Example]] = {}
-    for example in read(folder / f"{hops}-hop" / "qa_dev.txt"):
-        examples.setdefault(example.text, []).append(example)  # some stand there twice
-    dealt = split(list(examples), seed=seed, test=TEST, validation=VALIDATION)
+    parts = [_dealt(read(each / "qa_dev.txt"), seed) for each in folders]
     train, validation, test = (
-        tuple(example for text in texts for example in examples[text]) for texts in dealt
+        tuple(chain.from_iterable(part)) for part in zip(*parts, strict=True)
     )
     return Dataset(graph, train, validation, test)
+
+
+def _dealt(examples: Iterable[Example], seed: int) -> list[tuple[Example, ...]]:
+    """Deal the questions of one file out to training, validation and test."""
+    by_text: dict[str, list[Example]] = {}
+    for example in examples:
+        by_text.setdefault(example.text, []).append(example)  # some stand there twice
+    dealt = split(list(by_text), seed=seed, test=TEST, validation=VALIDATION)
+    return [tuple(example for text in texts for example in by_text[text]) for texts in dealt]
 
 
 def _choose(name: str, given: object, known: tuple[object, ...]) -> None:

@@ -17,7 +17,7 @@ from kgfm.scorers.walker import Read, Walker
 from kgfm.vectors import NodeVectors
 
 BATCH, RATE, DECAY, CLIP = 64, 2e-3, 0.01, 1.0
-STEPS, LEAST_EPOCHS, MOST_EPOCHS = 1200, 4, 30
+STEPS, LEAST_EPOCHS, MOST_EPOCHS = 2000, 4, 30
 """Without a number of epochs: about so many steps, within so many epochs."""
 FEATURES = 3
 _READ = 64

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-_ROUNDS, _RIDGE = 50, 1e-2
+_ROUNDS, _RIDGE, _SLOPE = 50, 1e-2, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +53,36 @@ def calibrate(
     """
     if not len(probability):
         return Calibration()
-    features = np.stack([_logit(probability), np.ones(len(probability))], axis=1)
+    logit = _logit(probability)
     # Targets a little inside of 0 and 1, as Platt does, so that no weight runs off.
     ones = int(right.sum())
     target = np.where(right, (ones + 1) / (ones + 2), 1 / (len(right) - ones + 2))
-    weights = np.array([1.0, 0.0])
+    slope, shift = _fit(
+        np.stack([logit, np.ones(len(logit))], axis=1), target, np.zeros_like(logit)
+    )
+    if slope < _SLOPE:  # likelier answers are to have the higher score, also where all are right
+        slope = _SLOPE
+        (shift,) = _fit(np.ones((len(logit), 1)), target, slope * logit)
+    # Half of what may be refused, for on questions not seen here it is more.
+    threshold = float(np.quantile(lacking, 1 - refused / 2)) if len(lacking) else 0.5
+    return Calibration(float(slope), float(shift), max(0.5, threshold))
+
+
+def _fit(
+    features: Float[np.ndarray, "question feature"],
+    target: Float[np.ndarray, "question"],
+    given: Float[np.ndarray, "question"],
+) -> Float[np.ndarray, "feature"]:
+    """Weights of a logistic regression, ``given`` added to its logit."""
+    weights = np.zeros(features.shape[1])
+    weights[0] = float(features.shape[1] > 1)
+    prior = weights.copy()
     for _ in range(_ROUNDS):
-        guess = 1 / (1 + np.exp(-features @ weights))
-        slope = features.T @ (guess - target) + _RIDGE * (weights - [1.0, 0.0])
-        curve = (features * (guess * (1 - guess))[:, None]).T @ features + _RIDGE * np.eye(2)
-        move = np.linalg.solve(curve, slope)
+        guess = 1 / (1 + np.exp(-(features @ weights + given)))
+        gradient = features.T @ (guess - target) + _RIDGE * (weights - prior)
+        curve = (features * (guess * (1 - guess))[:, None]).T @ features
+        move = np.linalg.solve(curve + _RIDGE * np.eye(len(weights)), gradient)
         weights = weights - np.clip(move, -1, 1)
         if np.abs(move).max() < 1e-8:
             break
-    # Half of what may be refused, for on questions not seen here it is more.
-    threshold = float(np.quantile(lacking, 1 - refused / 2)) if len(lacking) else 0.5
-    return Calibration(float(max(weights[0], 0.0)), float(weights[1]), max(0.5, threshold))
+    return weights
