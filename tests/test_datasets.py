@@ -152,7 +152,7 @@ def test_metaqa_reads_the_official_parts_when_told_so(films, tmp_path):
 
 
 def test_metaqa_says_what_is_wrong_and_where(films, tmp_path):
-    with pytest.raises(ValueError, match="hops is one of 1, 2, 3, .all.; got 4"):
+    with pytest.raises(ValueError, match=r"hops is one of 1, 2, 3, .all.; got 4"):
         metaqa(films, tmp_path / "cache", hops=4)
     with pytest.raises(ValueError, match="--data"):
         metaqa(None, tmp_path / "cache")

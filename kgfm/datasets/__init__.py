@@ -6,9 +6,18 @@ from kgfm.datasets.base import DATASETS, Dataset, Source, reads, split
 from kgfm.datasets.films import film_genres
 from kgfm.datasets.jsonl import jsonl
 from kgfm.datasets.metaqa import metaqa
+from kgfm.datasets.pathquestion import pathquestion
 from kgfm.datasets.world import world
 
-DATASETS.update({"film-genres": film_genres, "jsonl": jsonl, "metaqa": metaqa, "world": world})
+DATASETS.update(
+    {
+        "film-genres": film_genres,
+        "jsonl": jsonl,
+        "metaqa": metaqa,
+        "pathquestion": pathquestion,
+        "world": world,
+    }
+)
 
 __all__ = [
     "DATASETS",
@@ -17,6 +26,7 @@ __all__ = [
     "film_genres",
     "jsonl",
     "metaqa",
+    "pathquestion",
     "reads",
     "split",
     "world",

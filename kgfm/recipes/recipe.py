@@ -40,7 +40,8 @@ class Recipe:
     alone.
 
     Args:
-        dataset: A data set, such as {name: metaqa, hops: 1}; film-genres, jsonl, metaqa, world.
+        dataset: A data set, such as {name: metaqa, hops: 1}; film-genres, jsonl, metaqa,
+            pathquestion, world.
         task: answer (rank the entities of the subgraph) or classify; by default what the data set
             asks.
         linker: What finds the entities that a text names.
