@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from kgfm.batch import Batch, Collator, Prepared
 from kgfm.model import KGModel
 from kgfm.retrieval import Graph, drop_triples
-from kgfm.types import Evidence, Subgraph
+from kgfm.types import Evidence, Path, Subgraph
 
 Triples = Int[np.ndarray, "_ 3"]
 Variants = Callable[[Sequence[np.ndarray]], list[Prepared]]
@@ -37,7 +37,9 @@ def explain(
     one) are taken out of the graph one at a time, both ways, and the text is asked anew, so that
     what the retriever cuts, thinks and shows changes too; the fall of the probability is the
     evidence. The gradient only proposes; the measured change decides. Where the retriever shows
-    paths, the best of them are taken out whole.
+    paths to the answer, the best of them are taken out whole, and each of their steps. Where it
+    finds a whole set, the evidence says what the set is then, and which path leads to the answer
+    instead.
 
     Args:
         model: The model.
@@ -54,21 +56,60 @@ def explain(
     with torch.inference_mode(False), torch.enable_grad():
         chosen = propose(model, collator, whole, option, about=about, limit=limit)
     paths = [
-        (row.subgraph, np.array(path.edges, dtype=np.int64))
+        triples_of(row.subgraph)[np.array(path.edges, dtype=np.int64)]
         for row in whole.rows
-        for path in row.subgraph.paths[:MOST_PATHS]
-        if len(path.edges) > 1
+        for path in paths_to(row.subgraph, option)[:MOST_PATHS]
     ]
-    removed = [triple[None] for triple in chosen]
-    removed += [triples_of(cut)[edges] for cut, edges in paths]
+    steps = [triple for path in paths for triple in path]
+    removed = [triple[None] for triple in _distinct([*steps, *chosen])[:limit]]
+    removed += [path for path in paths if len(path) > 1]
     if not removed:
         return ()
-    scores = scores_without(model, collator, variants, removed, option, about=about)
+    asked, scores = scores_without(model, collator, variants, removed, option, about=about)
+    changes = (scores[0] - scores[1:]).tolist()
     evidence = [
-        Evidence("triple" if len(triples) == 1 else "path", _keys(graph, triples), change)
-        for triples, change in zip(removed, (scores[0] - scores[1:]).tolist(), strict=True)
+        Evidence(
+            "triple" if len(triples) == 1 else "path",
+            _keys(graph, triples),
+            change,
+            *_then(one, option, graph),
+        )
+        for triples, change, one in zip(removed, changes, asked[1:], strict=True)
     ]
     return tuple(sorted(evidence, key=lambda item: -item.change))
+
+
+def paths_to(subgraph: Subgraph, entity: int) -> list[Path]:
+    """The paths that end at an entity, by its row in the graph; all where none does."""
+    ending = [path for path in subgraph.paths if subgraph.nodes[path.nodes[-1]] == entity]
+    return ending or list(subgraph.paths)
+
+
+def _distinct(triples: Sequence[Int[np.ndarray, "3"]]) -> list[Int[np.ndarray, "3"]]:
+    found: dict[tuple[int, ...], Int[np.ndarray, "3"]] = {}
+    for triple in triples:
+        found.setdefault(tuple(triple.tolist()), triple)
+    return list(found.values())
+
+
+def _then(
+    prepared: Prepared, option: int, graph: Graph
+) -> tuple[tuple[str, ...] | None, tuple[tuple[str, str, str], ...]]:
+    """What the whole set is in a variant, and the triples of the first path to the answer."""
+    subgraph = prepared.rows[0].subgraph
+    if subgraph.found is None:
+        return None, ()
+    found = subgraph.found
+    answers = (
+        ()
+        if found.refused
+        else found.values or tuple(graph.keys[row] for row in found.rows.tolist())
+    )
+    ending = [path for path in subgraph.paths if subgraph.nodes[path.nodes[-1]] == option]
+    if not ending:
+        return answers, ()
+    edges = np.array(ending[0].edges, dtype=np.int64)
+    return answers, _keys(graph, triples_of(subgraph)[edges])
 
 
 def propose(
@@ -106,8 +147,8 @@ def scores_without(
     option: int,
     *,
     about: int = 0,
-) -> Float[np.ndarray, "score"]:
-    """Score of the answer with all triples, then without each set of triples, in batches."""
+) -> tuple[list[Prepared], Float[np.ndarray, "score"]]:
+    """The question with all triples, then without each set of them, and the answer's scores."""
     sets = [np.empty((0, 3), dtype=np.int64), *removed]
     asked = [_really(one, triples) for one, triples in zip(variants(sets), sets, strict=True)]
     device = next(model.parameters()).device
@@ -116,7 +157,7 @@ def scores_without(
         for start in range(0, len(asked), BATCH + 1):
             batch = collator.pack(asked[start : start + BATCH + 1]).to(device)
             scores.append(_scores(model, batch, option, about).cpu().numpy())
-    return np.concatenate(scores)
+    return asked, np.concatenate(scores)
 
 
 def _scores(model: KGModel, batch: Batch, option: int, about: int) -> torch.Tensor:

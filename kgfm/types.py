@@ -348,11 +348,16 @@ class Evidence:
         items: What it was, by key: one triple (head, relation, tail), the triples of a path in its
             order, a node ``(key,)``, or words of the text ``(words,)``.
         change: How far the score fell; below 0 where it rose.
+        answers: All that answers without it, where a whole set is found; else ``None``.
+        instead: The triples of the path that then leads to the answer, in its order; none where
+            no path does.
     """
 
     kind: Literal["triple", "path", "node", "text"]
     items: tuple[tuple[str, ...], ...]
     change: float
+    answers: tuple[str, ...] | None = None
+    instead: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def triples(self) -> tuple[tuple[str, str, str], ...]:

@@ -237,7 +237,24 @@ def test_a_set_changes_when_a_step_of_its_walk_is_cut(
     assert after is not None
     assert film in before.rows.tolist()
     assert film not in after.rows.tolist()
-    assert len(pipe.explain(pipe(question)))
+
+
+def test_evidence_says_what_the_set_is_without_a_step_and_which_path_leads_there_instead(
+    pipe: Pipeline, graph: KnowledgeGraph
+) -> None:
+    asked = example(graph, "f1", Step("directed by"), Step("starring", False))
+    said = pipe(Example(asked.text, None, asked.mentions))
+    evidence = pipe.explain(said)
+    assert evidence[0].change > 0
+    paths = [one for one in evidence if one.kind == "path"]
+    assert paths
+    assert paths[0].items[0][0] == "f1"
+    for one in evidence:
+        assert one.answers is not None
+        if one.kind == "path" and one.change > 0.2:
+            assert said.answer not in one.answers or one.instead
+    steps = {triple for path in paths for triple in path.triples}
+    assert steps <= {triple for one in evidence for triple in one.triples if one.kind == "triple"}
 
 
 def test_an_untrained_model_ranks_as_the_walks_do(pipe: Pipeline, held_out: list[Example]) -> None:
