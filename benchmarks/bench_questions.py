@@ -118,6 +118,7 @@ RELATION = {
     "year": "release_year",
     "language": "in_language",
     "tags": "has_tags",
+    "tag": "has_tags",
     "genre": "has_genre",
     "imdbrating": "has_imdb_rating",
     "imdbvotes": "has_imdb_votes",

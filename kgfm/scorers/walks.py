@@ -20,7 +20,7 @@ BATCH, RATE, DECAY, CLIP = 64, 2e-3, 0.01, 1.0
 STEPS, LEAST_EPOCHS, MOST_EPOCHS = 2000, 4, 30
 """Without a number of epochs: about so many steps, within so many epochs."""
 FEATURES = 3
-_READ = 64
+_READ, _AT_ONCE = 64, 4096
 
 
 class WalkScorer:
@@ -70,7 +70,12 @@ class WalkScorer:
         assert self._named is not None
         per_epoch = -(-len(questions) // BATCH)
         epochs = epochs or int(np.clip(STEPS // per_epoch, LEAST_EPOCHS, MOST_EPOCHS))
-        states = self._states(sorted({tree.text for own in questions for tree in own}))
+        texts = sorted({tree.text for own in questions for tree in own})
+        # All are kept until the end: in half precision, for they are some 10 KiB each.
+        states: dict[str, Tensor] = {}
+        for at in range(0, len(texts), _AT_ONCE):
+            found = self._states(texts[at : at + _AT_ONCE])
+            states |= {text: own.half() for text, own in found.items()}
         optimizer = torch.optim.AdamW(self.walker.parameters(), lr=RATE, weight_decay=DECAY)
         cycle = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, RATE, total_steps=epochs * per_epoch + 1, pct_start=0.1
@@ -189,7 +194,7 @@ class _Reading:
 
 
 def _padded(states: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    tokens = torch.nn.utils.rnn.pad_sequence([*states], batch_first=True)
+    tokens = torch.nn.utils.rnn.pad_sequence([*states], batch_first=True).float()
     lengths = torch.tensor([len(one) for one in states])
     return tokens, torch.arange(tokens.shape[1]) < lengths[:, None]
 
