@@ -74,8 +74,8 @@ class WalkScorer:
         # All are kept until the end: in half precision, for they are some 10 KiB each.
         states: dict[str, Tensor] = {}
         for at in range(0, len(texts), _AT_ONCE):
-            found = self._states(texts[at : at + _AT_ONCE])
-            states |= {text: own.half() for text, own in found.items()}
+            some = self._states(texts[at : at + _AT_ONCE])
+            states |= {text: own.half() for text, own in some.items()}
         optimizer = torch.optim.AdamW(self.walker.parameters(), lr=RATE, weight_decay=DECAY)
         cycle = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, RATE, total_steps=epochs * per_epoch + 1, pct_start=0.1
