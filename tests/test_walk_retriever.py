@@ -12,6 +12,7 @@ import torch
 import kgfm
 from kgfm.graph import EntityRecord, KnowledgeGraph
 from kgfm.pipeline import Pipeline
+from kgfm.pipeline.nearest import NearNames
 from kgfm.retrieval import RETRIEVERS, Answered, ask
 from kgfm.retrieval.walks.base import MASK
 from kgfm.retrieval.walks.calibrate import calibrate
@@ -204,6 +205,15 @@ def test_a_text_that_names_nothing_is_refused_as_such(pipe: Pipeline) -> None:
     assert said.answer == kgfm.NIL
     assert said.answers == ()
     assert "names nothing" in said.why
+
+
+def test_a_name_that_is_near_is_told(pipe: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("Bolivia", "Peru", "Ecuador")
+    countries = KnowledgeGraph.from_records([EntityRecord(name, name) for name in names], [])
+    assert NearNames(countries)("What is the capital of Boliva?") == ("Bolivia",)
+    assert NearNames(KnowledgeGraph.from_records([], []))("Boliva") == ()
+    monkeypatch.setitem(pipe.__dict__, "_near_names", NearNames(countries))
+    assert "Nearest name: Bolivia." in pipe("who directed Boliva?").why
 
 
 def test_paths_lead_from_the_topic_to_the_answers(pipe: Pipeline, graph: KnowledgeGraph) -> None:

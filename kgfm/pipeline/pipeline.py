@@ -21,13 +21,14 @@ from kgfm.inputs import texts_in
 from kgfm.linking import LINKERS, BaseLinker
 from kgfm.model import KGModel
 from kgfm.pipeline.live import check_linker, live_retriever, retrieve_or_nothing
+from kgfm.pipeline.nearest import NearNames
 from kgfm.pipeline.questions import Questions
 from kgfm.registry import check_arguments
 from kgfm.retrieval import RETRIEVERS, Graph, LiveGraph, Retriever
 from kgfm.scorers import WalkScorer
 from kgfm.tasks import TASKS, Task
 from kgfm.training import TrainingConfig, evaluate, fit
-from kgfm.types import Evidence, Example, Mention, Prediction, check_labels
+from kgfm.types import Answer, Evidence, Example, Mention, Prediction, check_labels
 from kgfm.vectors import LiveVectors, NodeVectors
 
 if TYPE_CHECKING:
@@ -333,7 +334,7 @@ class Pipeline:
                 example.choices,
                 found[0].answers,
                 found[0].refused,
-                found[0].why,
+                self._why(example.text, found[0]),
                 found[0].near,
                 found[0].sought,
             )
@@ -341,6 +342,17 @@ class Pipeline:
                 examples, mentions, prepared, answers, strict=True
             )
         ]
+
+    def _why(self, text: str, answer: Answer) -> str:
+        """Say what a refusal means; where nothing was named, with the names that are near."""
+        if answer.refused != "unnamed" or not isinstance(self.graph, KnowledgeGraph):
+            return answer.why
+        names = self._near_names(text)
+        return f"{answer.why} Nearest name: {' or '.join(names)}." if names else answer.why
+
+    @cached_property
+    def _near_names(self) -> NearNames:
+        return NearNames(self.graph)
 
     def explain(
         self,
