@@ -15,8 +15,6 @@ from jaxtyping import Float, Int
 
 NIL = "NIL"
 """The answer, or the entity, that is not in the graph."""
-
-
 Kind = Literal["entity", "count", "yesno", "literal"]
 KINDS: tuple[Kind, ...] = ("entity", "count", "yesno", "literal")
 """What an answer is: entities, their number, yes or no, or values such as numbers and dates."""
@@ -269,12 +267,15 @@ class Example:
         mentions: Given mentions; ``None`` lets the linker find them.
         choices: Texts to choose among, for a task that does.
         about: Spans that are asked about, for a task that reads them.
-        kind: What a right answer is, one of :data:`KINDS`: entities, how many they are, yes or
-            no, or values such as numbers and dates. All but entities are strings in ``target``.
+        kind: What the answers of a question are: ``entity``, ``count``, ``yesno`` or ``literal``.
+            The target of all but the first are strings, such as ``3``, ``yes`` and ``1995``.
+        gold: Triples (head, relation, tail), by key, that the answer rests on, if known. The
+            tail of an attribute is its value as a string.
 
     Raises:
-        TypeError: The text or a target is no string; the message says what to write.
-        ValueError: What is asked about ends behind the text, or the kind is unknown.
+        TypeError: The text or a target is no string, or gold holds what is no triple; the message
+            says what to write.
+        ValueError: What is asked about ends behind the text, or there is no such kind.
     """
 
     text: str
@@ -283,6 +284,7 @@ class Example:
     choices: tuple[str, ...] = ()
     about: tuple[About, ...] = ()
     kind: Kind = "entity"
+    gold: tuple[tuple[str, str, str], ...] = ()
     where: str = field(default="", repr=False, compare=False)
     """Where it was read, such as a file and its line; what is wrong with it is said with that."""
 
@@ -290,10 +292,14 @@ class Example:
         where = f"{self.where}: " if self.where else ""
         if not isinstance(self.text, str):
             raise TypeError(f"{where}An example's text is a str, got {type(self.text).__name__}.")
-        if self.kind not in KINDS:
-            raise ValueError(f"{where}The kind {self.kind!r} is none of {', '.join(KINDS)}.")
         if self.target is not None:
             object.__setattr__(self, "target", _labels(self.target, f"{where}target"))
+        if self.kind not in KINDS:
+            raise ValueError(
+                f"{where}The kind {self.kind!r} is none of {', '.join(KINDS)}; leave it out where "
+                "entities or labels are right."
+            )
+        object.__setattr__(self, "gold", as_triples(self.gold, f"{where}gold"))
         for one in about_spans(self.about):
             if one[1] > len(self.text):
                 raise ValueError(
@@ -314,6 +320,25 @@ def _labels(given: Any, what: str) -> tuple[str, ...]:
             "nothing is known."
         )
     return tuple(str.__str__(label) if isinstance(label, str) else label for label in given)
+
+
+def as_triples(given: Any, what: str) -> tuple[tuple[str, str, str], ...]:
+    """Return triples that are lists or tuples as tuples.
+
+    Raises:
+        TypeError: One is no triple of strings; the message begins with ``what``.
+    """
+    for triple in given if isinstance(given, list | tuple) else [given]:
+        if not (
+            isinstance(triple, list | tuple)
+            and len(triple) == 3
+            and all(isinstance(key, str) for key in triple)
+        ):
+            raise TypeError(
+                f"{what} is a list of triples [head, relation, tail], each by its key, a string; "
+                f"got {triple!r:.80}."
+            )
+    return tuple((head, relation, tail) for head, relation, tail in given)
 
 
 def check_labels(example: Example) -> None:

@@ -5,10 +5,15 @@ One JSON object in each line::
     {"text": "Who directed Heat?", "target": "person/Mann"}
     {"text": "Great phone, poor battery.", "target": ["phone:good", "battery:bad"],
      "mentions": [{"start": 6, "end": 11, "entity": "product/phone"}]}
+    {"text": "How many films did Mann direct?", "target": "12", "kind": "count"}
 
-``target`` is a label or several, or for ``answer`` the keys of the right entities (``[]``:
-unanswerable). Offsets count characters; without ``mentions`` the linker finds them. An entity that
-is not in the graph is ``null``, and a mention may bring the entities that were weighed, as
+``target`` is a label or several, or for ``answer`` the right entities, each by its key or by a name
+that it alone bears (``[]``: unanswerable). Where a question's ``kind`` is ``count``, ``yesno`` or
+``literal``, the target are strings: ``"12"``, ``"yes"``, ``"1995"``. ``gold`` lists the triples
+that the answer rests on, if known: ``[["film/Heat", "directed by", "person/Mann"]]``.
+
+Offsets count characters; without ``mentions`` the linker finds them. An entity that is not in the
+graph is ``null``, and a mention may bring the entities that were weighed, as
 ``"candidates": [["product/phone", 0.9], ["product/call", 0.1]]``. So what ``kgfm link --file``
 writes can be read.
 """
@@ -23,13 +28,14 @@ from typing import Any
 
 from kgfm.datasets.base import Dataset, as_file_name, compiled, needed_file, reads
 from kgfm.datasets.mentions import check_entities, mentions_in
+from kgfm.datasets.targets import check_gold
 from kgfm.graph import KnowledgeGraph
 from kgfm.registry import nearest
 from kgfm.storage import MANIFEST, sha256
 from kgfm.stores import store_for
-from kgfm.types import Example
+from kgfm.types import KINDS, Example, as_triples
 
-_FIELDS = ("text", "target", "mentions")
+_FIELDS = ("text", "target", "mentions", "kind", "gold")
 
 
 @reads()
@@ -76,7 +82,10 @@ def open_graph(path: str | Path, cache: str | Path) -> KnowledgeGraph:
 
 
 def read_examples(path: str | Path, graph: KnowledgeGraph | None = None) -> tuple[Example, ...]:
-    """Read the examples of one file; with a graph, its entities must be those of the mentions.
+    """Read the examples of one file; with a graph, its entities must be those that are mentioned.
+
+    Those of gold triples too. Targets are as they are written there;
+    a pipeline turns names into keys.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -95,6 +104,8 @@ def read_examples(path: str | Path, graph: KnowledgeGraph | None = None) -> tupl
                 raise ValueError(f"{where}: {error}") from None
     if graph is not None:
         check_entities(examples, graph)
+        if isinstance(graph, KnowledgeGraph):  # a live one does not know what it holds
+            check_gold(examples, graph)
     return tuple(examples)
 
 
@@ -104,7 +115,7 @@ def _example(fields: Any) -> Example:
     for name in fields:
         if name not in _FIELDS:
             raise ValueError(
-                f"unknown {name!r}.{nearest(name, _FIELDS)} A line has text, target, mentions."
+                f"unknown {name!r}.{nearest(name, _FIELDS)} A line has {', '.join(_FIELDS)}."
             )
     if not isinstance(fields.get("text"), str):
         raise TypeError(f"'text' is a string; got {fields.get('text')!r}.")
@@ -115,9 +126,14 @@ def _example(fields: Any) -> Example:
         isinstance(target, list) and all(isinstance(label, str) for label in target)
     ):
         raise TypeError(f"'target' is a string or a list of strings; got {target!r}.")
+    kind = fields.get("kind", KINDS[0])
+    if kind not in KINDS:
+        raise ValueError(f"'kind' is one of {', '.join(KINDS)}; got {kind!r}.")
     mentions = fields.get("mentions")
     return Example(
         fields["text"],
         None if target is None else tuple(target),
         None if mentions is None else mentions_in(fields["text"], mentions),
+        kind=kind,
+        gold=as_triples(fields.get("gold", ()), "'gold'"),
     )

@@ -14,6 +14,7 @@ import torch
 
 from kgfm.backbones import TextEncoder
 from kgfm.batch import Collator, Prepared
+from kgfm.datasets.targets import resolved
 from kgfm.explain import explain
 from kgfm.frozen import FrozenStates
 from kgfm.graph import KnowledgeGraph
@@ -217,7 +218,8 @@ class Pipeline:
         """
         check_arguments("fit", TrainingConfig, settings)
         config = config or TrainingConfig(**{"max_tokens": self.max_tokens, **settings})
-        train, validation = _examples(train, "fit"), _examples(validation, "fit")
+        train = self._with_keys(_examples(train, "fit"))
+        validation = self._with_keys(_examples(validation, "fit"))
         self.max_tokens = config.max_tokens
         self.__dict__.pop("collator", None)  # it may have been made for other settings
         self.learn([*train, *validation])
@@ -253,13 +255,19 @@ class Pipeline:
     ) -> dict[str, float]:
         """Return the metrics of the task on examples whose targets are known."""
         config = config or TrainingConfig(max_tokens=self.max_tokens)
-        prepared = self.prepare(_examples(examples, "evaluate"))
+        prepared = self.prepare(self._with_keys(_examples(examples, "evaluate")))
         if cache is not None:
             self._use_cache(config, cache, prepared)
         try:
             return evaluate(self.model, self.collator, prepared, config)
         finally:
             self.collator.states = None
+
+    def _with_keys(self, examples: Sequence[Example]) -> Sequence[Example]:
+        """Turn right answers that are names into keys, where a task ranks the entities."""
+        if self.task.ranks_nodes and isinstance(self.graph, KnowledgeGraph):
+            return resolved(examples, self.graph)
+        return examples
 
     def _use_cache(
         self, config: TrainingConfig, folder: str | os.PathLike[str], texts: Sequence[Prepared]
