@@ -218,11 +218,11 @@ class Pipeline:
         """
         check_arguments("fit", TrainingConfig, settings)
         config = config or TrainingConfig(**{"max_tokens": self.max_tokens, **settings})
-        train = self._with_keys(_examples(train, "fit"))
-        validation = self._with_keys(_examples(validation, "fit"))
+        train, validation = _examples(train, "fit"), _examples(validation, "fit")
         self.max_tokens = config.max_tokens
         self.__dict__.pop("collator", None)  # it may have been made for other settings
         self.learn([*train, *validation])
+        train, validation = self._with_keys(train), self._with_keys(validation)
         if self.retriever is not None and self.retriever.learns:
             answered = self.questions.with_answers(train, validation)
             self.retriever.learn(*answered, seed=self.seed)
