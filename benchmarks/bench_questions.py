@@ -1,5 +1,6 @@
 """Questions by walks: how many are right, from how many examples, and how long one takes.
 
+    python benchmarks/bench_questions.py world --seeds 0 1 2
     python benchmarks/bench_questions.py metaqa --data DIR --seeds 0 1 2
     python benchmarks/bench_questions.py few --data DIR --seeds 0 1 2
     python benchmarks/bench_questions.py deeper --data DIR --seeds 0 1 2
@@ -34,7 +35,8 @@ import numpy as np
 import torch
 
 from kgfm.backbones import TextEncoder
-from kgfm.datasets import Dataset, metaqa, pathquestion
+from kgfm.datasets import Dataset, metaqa, pathquestion, world
+from kgfm.datasets.world import world_operators
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking import LINKERS
 from kgfm.metrics import mean_ci
@@ -52,12 +54,17 @@ def answered(examples: Sequence[Example], graph: KnowledgeGraph, linker: Any) ->
     """Link questions, and look up their answers; what is not in the graph is left out."""
     found = linker.link([e.text for e in examples if e.mentions is None])
     linked = iter(found)
-    made = []
+    made: list[Answered] = []
     for example in examples:
         mentions = example.mentions if example.mentions is not None else tuple(next(linked))
         rows = [graph.keys.find(key) for key in example.target or ()]
         known = np.unique([row for row in rows if row >= 0]).astype(np.int64)
-        made.append(Answered(ask(example.text, mentions, graph), known))
+        kind, values = example.kind, example.target or ()
+        if kind == "entity":
+            made.append(Answered(ask(example.text, mentions, graph), known))
+        else:
+            none = np.empty(0, np.int64)
+            made.append(Answered(ask(example.text, mentions, graph), none, kind, values))
     return made
 
 
@@ -179,6 +186,34 @@ def _paraphrases(path: Path) -> Iterable[Example]:
     for line in path.read_text(encoding="utf-8").splitlines():
         question, _, answers = line.partition("\t")
         yield Example(question.replace("[", "").replace("]", ""), tuple(answers.split("|")))
+
+
+def run_world(given: argparse.Namespace, seed: int, encode: TextEncoder) -> dict[str, float]:
+    """Sets, conjunctions, counts, yes or no, numbers, and what the graph lacks."""
+    sizes: dict[str, Any] = {"train": 4500, "validation": 600, "test": 1000, "operators": 0.4}
+    dataset: Dataset = world(None, given.cache, seed=seed, **sizes)
+    graph = dataset.needed_graph()
+    linker = LINKERS.build("names", graph=graph)
+    train, check = (answered(part, graph, linker) for part in (dataset.train, dataset.validation))
+    retriever, seconds = taught(graph, train, check, encode, seed)
+    operated = world_operators(graph, {"train": 1800, "validation": 240, "test": 400}, seed=seed)
+    pairs = {one.text for one in operated["test"] if one.sought and len(one.sought.walks) > 1}
+    tests = answered(dataset.test, graph, linker)
+    sorts: dict[str, list[float]] = {}
+    for example, one, cut in zip(
+        dataset.test, tests, retriever.retrieve([a.asked for a in tests]), strict=True
+    ):
+        found = cut.found
+        assert found is not None
+        refused = found.refused is not None
+        sorts.setdefault(f"refused, {'has' if example.target else 'no'} answer", []).append(refused)
+        if not example.target:
+            continue
+        sort = "conjunction" if example.text in pairs else example.kind
+        right = found.values == one.values if one.values else np.array_equal(found.rows, one.rows)
+        sorts.setdefault(f"{sort}: right", []).append(right and not refused)
+    found_ = {"learning, CPU s": seconds}
+    return found_ | {name: float(np.mean(values)) for name, values in sorted(sorts.items())}
 
 
 def run_few(given: argparse.Namespace, seed: int, encode: TextEncoder) -> dict[str, float]:
@@ -340,6 +375,7 @@ def took(run: Callable[[], Any]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     runs = {
+        "world": run_world,
         "metaqa": run_metaqa,
         "few": run_few,
         "deeper": run_deeper,
@@ -363,9 +399,9 @@ def main() -> None:
         for name, value in found.items():
             print(f"{name:40} {value:12.2f}")
     else:
-        if given.data is None:
+        if given.data is None and given.what != "world":
             parser.error("--data DIR says where the questions are")
-        given.data = Path(given.data)
+        given.data = Path(given.data or ".")
         each = [runs[given.what](given, seed, encode) for seed in given.seeds]
         found = {name: [one[name] for one in each] for name in each[0]}
         for name, values in found.items():

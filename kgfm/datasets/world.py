@@ -1,21 +1,24 @@
 """Questions over the world graph that ships with kgfm, by one or two hops.
 
 The topics of training, validation and test are three disjoint sets of entities. Half of the test
-questions are in wordings that stand nowhere else.
+questions are in wordings that stand nowhere else. A share of them can be such as count, ask yes or
+no, ask for numbers, join two conditions, or have no answer in the graph.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from kgfm.datasets.base import Dataset, compiled, needed_file, reads, split
+from kgfm.datasets.operating import UNSEEN, VOCABULARY, Operated, Operating
 from kgfm.datasets.wordings import KINDS, Kind
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking.fold import tokens
@@ -23,12 +26,13 @@ from kgfm.storage import sha256
 from kgfm.types import Example
 
 BASE = "https://kgfm.example/world/"
-VOCABULARY = BASE + "vocabulary/"
 ALIAS, LOWER = 0.45, 0.2
 """Chance of an alias where the topic has one (some 20 % of all questions), and of lower case."""
 UNANSWERABLE = 0.025
-UNSEEN = 0.5
 TEST_TOPICS, VALIDATION_TOPICS = 0.3, 0.15
+_DULL = 200
+
+Made = TypeVar("Made", "Question", Operated)
 
 _WITH_ARTICLE = re.compile(
     r"\b(Islands|States|Emirates|Territor(y|ies)|Republic|Kingdom|Federation|Commonwealth|State|"
@@ -68,6 +72,7 @@ def world(
     train: int = 3000,
     validation: int = 400,
     test: int = 600,
+    operators: float = 0.0,
 ) -> Dataset:
     """Ask about the world graph.
 
@@ -79,14 +84,26 @@ def world(
         train: Number of training questions.
         validation: Number of validation questions.
         test: Number of test questions.
+        operators: Share of these that count, ask yes or no, ask for numbers, join two conditions,
+            or ask for what the graph lacks; they want the retriever ``walks``.
+
+    Raises:
+        ValueError: ``operators`` is no share, or there are not as many questions.
     """
+    if not 0 <= operators <= 1:
+        raise ValueError(f"operators is a share, 0 to 1; got {operators}.")
     opened = world_graph(cache, graph)
     sizes = {"train": train, "validation": validation, "test": test}
+    others = {part: round(operators * size) for part, size in sizes.items()}
+    paths = {part: size - others[part] for part, size in sizes.items()}
     examples = {
-        part: tuple(Example(question.text, question.answers) for question in questions)
-        for part, questions in world_questions(opened, sizes, seed=seed).items()
+        part: [Example(question.text, question.answers) for question in questions]
+        for part, questions in world_questions(opened, paths, seed=seed).items()
     }
-    return Dataset(opened, examples["train"], examples["validation"], examples["test"])
+    for part, operated in world_operators(opened, others, seed=seed).items():
+        examples[part] += [Example(one.text, one.answers, kind=one.kind) for one in operated]
+    dealt = {part: _shuffled(own, seed) for part, own in examples.items()}
+    return Dataset(opened, dealt["train"], dealt["validation"], dealt["test"])
 
 
 def world_path() -> Path:
@@ -124,16 +141,49 @@ def world_questions(
     return made
 
 
+def world_operators(
+    graph: KnowledgeGraph, sizes: Mapping[str, int], *, seed: int = 0
+) -> dict[str, list[Operated]]:
+    """Make questions that count, ask yes or no, and so on: ``sizes`` of each part.
+
+    Their topics are of the same parts as those of :func:`world_questions`.
+    """
+    if not any(sizes.values()):
+        return {part: [] for part in sizes}
+    world = _World(graph)
+    rows = {type_: [row for row in own if world.names[row]] for type_, own in world.rows.items()}
+    operating = Operating(graph, rows, world.say)
+    topics = world.deal_topics(seed)
+    made = {}
+    for place, part in enumerate(("train", "validation", "test")):
+        random = np.random.default_rng([seed, place, 1])
+        streams = operating.streams(part, topics[part], random)
+        made[part] = _take_in_turn(streams, sizes.get(part, 0))
+        if len(made[part]) < sizes.get(part, 0):
+            raise ValueError(
+                f"The graph gives {len(made[part]):,} different {part} questions with operators, "
+                f"{sizes[part]:,} are asked for; ask for fewer."
+            )
+    return made
+
+
+def _shuffled(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
+    order = np.random.default_rng(seed).permutation(len(examples))
+    return tuple(examples[place] for place in order.tolist())
+
+
 class _World:
     """What the questions need to know of the graph."""
 
     def __init__(self, graph: KnowledgeGraph) -> None:
         self.graph = graph
         self.rows: dict[str, list[int]] = defaultdict(list)
+        self.type_of: dict[int, str] = {}
         bearers: dict[tuple[str, ...], set[int]] = defaultdict(set)
         for row in range(len(graph)):
             for type_ in graph.types(row):
                 self.rows[type_].append(row)
+                self.type_of[row] = type_
             for name in graph.names(row):
                 bearers[_folded(name)].add(row)
         # A name that several entities bear ("Singapore") leaves open which one is asked about.
@@ -211,35 +261,55 @@ class _World:
     def _question(
         self, kind: Kind, row: int, wording: str, random: np.random.Generator
     ) -> Question:
-        name, *aliases = self.names[row]
-        if aliases and random.random() < ALIAS:
-            name = aliases[int(random.integers(len(aliases)))]
-        text = worded(wording, name, kind.topic)
-        if random.random() < LOWER:
-            text = text.lower()
-            text = text.rstrip("?.") if random.random() < 0.5 else text
+        name = self._named(row, random)
+        text = _typed(worded(wording, name, kind.topic), random)
         answers = tuple(sorted(self.keys[answer] for answer in self.reached[kind.name][row]))
         return Question(text, self.keys[row], name, answers, kind.name, wording)
+
+    def _named(self, row: int, random: np.random.Generator) -> str:
+        name, *aliases = self.names[row]
+        if aliases and random.random() < ALIAS:
+            return aliases[int(random.integers(len(aliases)))]
+        return name
+
+    def say(self, wording: str, rows: Mapping[str, int], random: np.random.Generator) -> str:
+        """Put the entity ``x``, and ``y`` where there is one, into a wording."""
+        text = wording
+        for place, row in sorted(rows.items(), reverse=True):
+            name = self._named(row, random)
+            text = worded(text, name, self.type_of[row], place)
+        return _typed(text, random)
+
+
+def _typed(text: str, random: np.random.Generator) -> str:
+    """Return a text as some people type it, in lower case, half of them without its end."""
+    if random.random() >= LOWER:
+        return text
+    text = text.lower()
+    return text.rstrip("?.") if random.random() < 0.5 else text
 
 
 def _folded(name: str) -> tuple[str, ...]:
     return tuple(tokens(name).keys)
 
 
-def _take_in_turn(streams: list[Iterator[Question]], size: int) -> list[Question]:
+def _take_in_turn(streams: list[Iterator[Made]], size: int) -> list[Made]:
     """Take from each stream in turn, no text twice, until there are ``size`` or all run dry."""
-    taken: dict[str, Question] = {}
-    while streams and len(taken) < size:
+    taken: dict[str, Made] = {}
+    dull = 0  # turns that brought nothing new
+    while streams and len(taken) < size and dull < _DULL:
+        before = len(taken)
         for stream in list(streams):
             question = next(stream, None)
             if question is None:
                 streams.remove(stream)
             elif len(taken) < size:
                 taken.setdefault(question.text, question)
+        dull = dull + 1 if len(taken) == before else 0
     return list(taken.values())
 
 
-def worded(wording: str, name: str, topic: str) -> str:
+def worded(wording: str, name: str, topic: str, place: str = "x") -> str:
     """Put a name into a wording, with the article and the possessive that it needs.
 
     >>> worded("What is {xs} capital called?", "Netherlands", "country")
@@ -253,5 +323,7 @@ def worded(wording: str, name: str, topic: str) -> str:
     if wants_article.get(topic) and not has_article:
         name = "the " + name
     possessive = name + ("'" if name.endswith("s") else "'s")
-    text = wording.format(x=name, xs=possessive, X=name[0].upper() + name[1:])
-    return text.replace("..", ".")
+    said = {place: name, place + "s": possessive, place.upper(): name[0].upper() + name[1:]}
+    for brace, filled in said.items():
+        wording = wording.replace(f"{{{brace}}}", filled)
+    return wording.replace("..", ".")

@@ -11,13 +11,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from kgfm.backbones import TextEncoder
+from kgfm.graph import local_name
+from kgfm.graph.schema import as_words
 from kgfm.retrieval.walks.base import MASK, Tree
 from kgfm.scorers.forest import Forest, loss
 from kgfm.scorers.walker import Read, Walker
 from kgfm.vectors import NodeVectors
 
 BATCH, RATE, DECAY, CLIP = 64, 2e-3, 0.01, 1.0
-STEPS, LEAST_EPOCHS, MOST_EPOCHS = 2000, 4, 30
+STEPS, LEAST_EPOCHS, MOST_EPOCHS = 2000, 4, 120
 """Without a number of epochs: about so many steps, within so many epochs."""
 FEATURES = 3
 _READ, _AT_ONCE = 64, 4096
@@ -42,7 +44,9 @@ class WalkScorer:
         """Take the relations of a graph, and these attributes, as actions."""
         relations = np.array(NodeVectors.of(graph, self.encode).relations, dtype=np.float32)
         width = self.encode.backbone.width
-        named = self.encode(attributes) if attributes else np.zeros((0, width), np.float32)
+        named = np.zeros((0, width), np.float32)
+        if attributes:
+            named = self.encode([as_words(local_name(name)) or name for name in attributes])
         self._named = torch.from_numpy(relations.reshape(-1, width)), torch.from_numpy(named)
         self._actions = None
 

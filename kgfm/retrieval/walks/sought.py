@@ -57,7 +57,8 @@ class Reader:
         share /= share.sum()
         kind = KINDS[int(np.argmax(share @ reading.kind[mentions]))]
         sets = self._sets(walked)
-        if kind == "entity" and len(mentions) > 1 and float(share @ reading.both[mentions]) > 0.5:
+        several = kind in ("entity", "count") and len(mentions) > 1
+        if several and float(share @ reading.both[mentions]) > 0.5:
             sets = self._meetings(walked) or sets
         if not sets:
             return Found(None, _NO_ROWS, lacking=walked.lacking, refused="lacking")
@@ -102,13 +103,12 @@ class Reader:
         ordered = sorted(sums, key=lambda key: -sums[key])
         return [(sums[key], (first[key],)) for key in ordered]
 
-    @staticmethod
-    def _meetings(walked: Walked) -> list[tuple[float, tuple[Prefix, ...]]]:
-        """What walks from two mentions share, likeliest first."""
+    def _meetings(self, walked: Walked) -> list[tuple[float, tuple[Prefix, ...]]]:
+        """What walks to entities from two mentions share, likeliest first."""
         own: dict[int, list[tuple[float, Prefix]]] = {}
         for log, walk in walked.ended:
             kept = own.setdefault(walk.mention, [])
-            if len(walk.rows) and len(kept) < _PER_MENTION:
+            if len(walk.rows) and len(kept) < _PER_MENTION and self._end(walk) < 0:
                 kept.append((log, walk))
         met = []
         for one, other in combinations(own.values(), 2):

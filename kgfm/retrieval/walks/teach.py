@@ -209,7 +209,8 @@ class Teacher:
             recall = walks.hits / max(1, len(right))
             precision = walks.hits / np.maximum(walks.size, 1)
             weight = recall**2 * np.maximum(precision, 1e-12) ** 0.25
-            weight = np.where((walks.hits > 0) & (walks.action >= 0), weight, 0.0)
+            entities = (walks.action >= 0) & (walks.action < 2 * self.explorer.steps.num_relations)
+            weight = np.where((walks.hits > 0) & entities, weight, 0.0)
             weights.append(weight)
             best = [w for w in np.argsort(-weight, kind="stable")[:3].tolist() if weight[w] > 0]
             topic = int(answered.asked.rows[mention])
