@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -43,12 +43,8 @@ class Operated:
     wording: str
 
 
-class Names(Protocol):
-    """Puts entities into a wording."""
-
-    def __call__(
-        self, wording: str, rows: Mapping[str, int], random: np.random.Generator
-    ) -> str: ...
+Say = Callable[[str, Mapping[str, int], np.random.Generator], str]
+"""Puts entities, by their places, into a wording."""
 
 
 class Operating:
@@ -61,7 +57,7 @@ class Operating:
     """
 
     def __init__(
-        self, graph: KnowledgeGraph, rows: Mapping[str, Sequence[int]], names: Names
+        self, graph: KnowledgeGraph, rows: Mapping[str, Sequence[int]], names: Say
     ) -> None:
         self.graph, self.rows, self.names = graph, rows, names
         self._reached: dict[tuple[int, tuple[str, ...]], np.ndarray] = {}

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from kgfm.retrieval.walks.base import Tree
-from kgfm.scorers.walker import Read, Walker
+from kgfm.scorers.walker import Actions, Read, Walker
 
 _NONE = -1e9
 """A logarithm of zero that subtracts without becoming NaN."""
@@ -64,7 +64,7 @@ def log_probabilities(
     walker: Walker,
     read: Read,
     mentions: Float[Tensor, "tree"],
-    actions: Float[Tensor, "action width"],
+    actions: Actions,
     forest: Forest,
 ) -> tuple[Float[Tensor, "walk"], Float[Tensor, "walk"]]:
     """Log-probability to end with each walk, and to find there that the graph lacks what is asked.
@@ -77,7 +77,7 @@ def log_probabilities(
     for level in forest.levels[1:]:
         on = level[forest.expands[level]]
         if len(on):
-            moved = walker.next(actions[forest.action[on]], state[forest.parent[on]])
+            moved = walker.next(actions.key[forest.action[on]], state[forest.parent[on]])
             state = state.index_put((on,), moved)
     on = torch.nonzero(forest.expands).squeeze(1)
     place = torch.full((num_walks,), -1).index_put((on,), torch.arange(len(on)))
@@ -110,9 +110,9 @@ def log_probabilities(
 def loss(
     walker: Walker,
     read: Read,
-    mean: Float[Tensor, "tree text"],
+    summary: Float[Tensor, "tree summary"],
     features: Float[Tensor, "tree feature"],
-    actions: Float[Tensor, "action width"],
+    actions: Actions,
     forest: Forest,
 ) -> Float[Tensor, ""]:
     """Mean over questions of ``-log sum p(walk) weight(walk)``, and what is said of the question.
@@ -129,9 +129,9 @@ def loss(
     found = -per_question[counted].sum() / counted.sum().clamp(min=1)
     known = forest.kind >= 0
     if known.any():
-        found = found + functional.cross_entropy(walker.kind(mean[known]), forest.kind[known])
+        found = found + functional.cross_entropy(walker.kind(summary[known]), forest.kind[known])
     known = forest.both >= 0
     if known.any():
-        logit, target = walker.both(mean[known]).squeeze(1), forest.both[known].float()
+        logit, target = walker.both(summary[known]).squeeze(1), forest.both[known].float()
         found = found + functional.binary_cross_entropy_with_logits(logit, target)
     return found

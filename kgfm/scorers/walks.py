@@ -15,7 +15,7 @@ from kgfm.graph import local_name
 from kgfm.graph.schema import as_words
 from kgfm.retrieval.walks.base import MASK, Tree
 from kgfm.scorers.forest import Forest, loss
-from kgfm.scorers.walker import Read, Walker
+from kgfm.scorers.walker import Actions, Read, Walker
 from kgfm.vectors import NodeVectors
 
 BATCH, RATE, DECAY, CLIP = 64, 2e-3, 0.01, 1.0
@@ -37,7 +37,7 @@ class WalkScorer:
         self.encode = encode
         self.width = width
         self.walker: Walker | None = None
-        self._actions: Tensor | None = None
+        self._actions: Actions | None = None
         self._named: tuple[Tensor, Tensor] | None = None
 
     def bind(self, graph: Any, attributes: Sequence[str]) -> None:
@@ -90,10 +90,10 @@ class WalkScorer:
             for start in range(0, len(order), BATCH):
                 trees = [t for n in order[start : start + BATCH].tolist() for t in questions[n]]
                 tokens, mask = _padded([states[tree.text] for tree in trees])
-                read, mean = self.walker.read(tokens, mask)
+                read, summary = self.walker.read(tokens, mask)
                 features = torch.tensor([tree.features for tree in trees])
                 actions = self.walker.actions(*self._named)
-                found = loss(self.walker, read, mean, features, actions, Forest(trees))
+                found = loss(self.walker, read, summary, features, actions, Forest(trees))
                 optimizer.zero_grad()
                 found.backward()
                 torch.nn.utils.clip_grad_norm_(self.walker.parameters(), CLIP)
@@ -111,8 +111,8 @@ class WalkScorer:
             self._actions = self.walker.actions(*self._named)
         states = self._states(list(dict.fromkeys(texts)))
         tokens, mask = _padded([states[text] for text in texts])
-        read, mean = self.walker.read(tokens, mask)
-        return _Reading(self.walker, self._actions, read, mean, torch.from_numpy(features))
+        read, summary = self.walker.read(tokens, mask)
+        return _Reading(self.walker, self._actions, read, summary, torch.from_numpy(features))
 
     @torch.no_grad()
     def _states(self, texts: Sequence[str]) -> dict[str, Tensor]:
@@ -160,14 +160,14 @@ class _Reading:
     """Texts that were read, and the states of the walks from them."""
 
     def __init__(
-        self, walker: Walker, actions: Tensor, read: Read, mean: Tensor, features: Tensor
+        self, walker: Walker, actions: Actions, read: Read, summary: Tensor, features: Tensor
     ) -> None:
         self._walker, self._actions, self._read = walker, actions, read
         self._states = [read.state]
         self._mentions = [torch.arange(len(read.state))]
         self.mention = walker.mentions(read, features).numpy()
-        self.kind = walker.kind(mean).softmax(1).numpy()
-        self.both = walker.both(mean).squeeze(1).sigmoid().numpy()
+        self.kind = walker.kind(summary).softmax(1).numpy()
+        self.both = walker.both(summary).squeeze(1).sigmoid().numpy()
         self.walks = np.arange(len(read.state))
 
     def _all(self) -> tuple[Tensor, Tensor]:
@@ -191,7 +191,7 @@ class _Reading:
         """Return the numbers of walks that are one action longer."""
         state, mention = self._all()
         place = torch.from_numpy(walks)
-        moved = self._walker.next(self._actions[torch.from_numpy(actions)], state[place])
+        moved = self._walker.next(self._actions.key[torch.from_numpy(actions)], state[place])
         self._states.append(moved)
         self._mentions.append(mention[place])
         return np.arange(len(state), len(state) + len(moved))

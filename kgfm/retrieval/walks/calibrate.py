@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 _ROUNDS, _RIDGE, _SLOPE = 50, 1e-2, 0.1
+_LACKING = 0.2
+"""A lack of which the probability is less is never believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def calibrate(
         (shift,) = _fit(np.ones((len(logit), 1)), target, slope * logit)
     # Half of what may be refused, for on questions not seen here it is more.
     threshold = float(np.quantile(lacking, 1 - refused / 2)) if len(lacking) else 0.5
-    return Calibration(float(slope), float(shift), max(0.5, threshold))
+    return Calibration(float(slope), float(shift), max(_LACKING, threshold))
 
 
 def _fit(

@@ -66,6 +66,11 @@ class Steps:
         """Number of relations both ways, and of attributes."""
         return 2 * self.num_relations + len(self.attributes)
 
+    def actions_at(self, row: int) -> Int[np.ndarray, "_"]:
+        """Return the actions that lead on from an entity."""
+        begins, actions = self.arrays[:2]
+        return actions[begins[row] : begins[row + 1]]
+
     def step(self, action: int) -> Step:
         """Return an action by name."""
         if action >= 2 * self.num_relations:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -20,7 +20,9 @@ _KEPT, _LEAST = 0.1, 1e-6
 _LIMIT = 20_000
 _GAIN = 0.1
 """How much better than one walk the meeting of two has to be, to be what is meant."""
-_LACKING_AT_MOST = 0.1
+_PARTS = 6
+"""How many walks from each of two topics are looked at for where they meet."""
+_LACKING_AT_MOST, _COULD_NOT = 0.1, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ class Teacher:
         if answered.kind == "yesno":
             rows = answered.asked.rows
             others = rows[(rows >= 0) & (rows != rows[mention])]
-            return np.unique(others) if answered.values == (YES,) else np.empty(0, np.int64)
+            return np.unique(others)
         return answered.rows
 
     def _weights(
@@ -163,10 +165,30 @@ class Teacher:
         if answered.kind == "yesno":
             one = np.minimum(walks.hits, 1)  # which of the others is meant is not known
             weight = one * np.maximum(precision, 1e-12) ** 0.25
+            if answered.values != (YES,):
+                weight = self._of_no(answered, topic, walks)
         else:
             f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
             weight = f1**2
         return np.where(is_value | (walks.action < 0), 0.0, weight)
+
+    def _of_no(self, answered: Answered, topic: int, walks: AllWalks) -> Float[np.ndarray, "walk"]:
+        """How right it is to find none of the others: rather where the last step could lead to one.
+
+        That is one whose like it leads to from elsewhere.
+        """
+        rows = answered.asked.rows
+        others = np.unique(rows[(rows >= 0) & (rows != topic)])
+        if not len(others):
+            return np.zeros(len(walks.parent))
+        steps = self.explorer.steps
+        back = np.zeros(self.explorer.num_actions, dtype=bool)
+        for other in others.tolist():
+            back[steps.actions_at(other)] = True
+        relations = steps.num_relations
+        could = np.concatenate([back[relations : 2 * relations], back[:relations]])
+        action = np.clip(walks.action, 0, 2 * relations - 1)
+        return np.where(walks.hits > 0, 0.0, np.where(could[action], 1.0, _COULD_NOT))
 
     def _of_values(
         self, answered: Answered, topic: int, walks: AllWalks, ends: Int[np.ndarray, "_"]
@@ -202,30 +224,42 @@ class Teacher:
     def _meeting(
         self, answered: Answered, topics: Sequence[int], found: Sequence[AllWalks]
     ) -> tuple[float, list[np.ndarray]] | None:
-        """F1 of the best meeting of two walks, and the weights of walks as parts of a meeting."""
+        """F1 of the best meeting of two walks, and the weights of walks as parts of a meeting.
+
+        Recall and precision say which walks can be parts; these are weighed by the best meeting.
+        """
         right = set(answered.rows.tolist())
-        weights, sets = [], []
+        weights, parts = [], []
         for mention, walks in zip(topics, found, strict=True):
             recall = walks.hits / max(1, len(right))
-            precision = walks.hits / np.maximum(walks.size, 1)
-            weight = recall**2 * np.maximum(precision, 1e-12) ** 0.25
+            precision = np.maximum(walks.hits / np.maximum(walks.size, 1), 1e-12) ** 0.25
             entities = (walks.action >= 0) & (walks.action < 2 * self.explorer.steps.num_relations)
-            weight = np.where((walks.hits > 0) & entities, weight, 0.0)
-            weights.append(weight)
-            best = [w for w in np.argsort(-weight, kind="stable")[:3].tolist() if weight[w] > 0]
+            fit = np.where((walks.hits > 0) & entities, recall**2 * precision, 0.0)
+            likely = np.argsort(-fit, kind="stable")[:_PARTS]
             topic = int(answered.asked.rows[mention])
-            sets.append([set(self.explorer.follow(topic, walks.steps(w)).tolist()) for w in best])
-        top, pair = 0.0, None
+            parts.append(
+                [
+                    (walk, set(self.explorer.follow(topic, walks.steps(walk)).tolist()))
+                    for walk in likely[fit[likely] > 0].tolist()
+                ]
+            )
+            weights.append((np.zeros(len(fit)), precision))
+        top, pair = 0.0, (0, 0)
         for one, other in combinations(range(len(topics)), 2):
-            for first in sets[one]:
-                for second in sets[other]:
-                    met = first & second
-                    f1 = 2 * len(met & right) / max(1, len(met) + len(right))
-                    if f1 > top:
-                        top, pair = f1, (one, other)
-        if pair is None:
+            for (walk, first), (behind, second) in product(parts[one], parts[other]):
+                met = first & second
+                f1 = 2 * len(met & right) / max(1, len(met) + len(right))
+                for number, place in ((one, walk), (other, behind)):
+                    own = weights[number][0]
+                    own[place] = max(own[place], f1**2)
+                if f1 > top:
+                    top, pair = f1, (one, other)
+        if not top:
             return None
-        kept = [w if n in pair else np.zeros_like(w) for n, w in enumerate(weights)]
+        kept = [
+            own * precision if number in pair else np.zeros_like(own)
+            for number, (own, precision) in enumerate(weights)
+        ]
         return top, kept
 
     def without(
