@@ -2,96 +2,42 @@
 
 from __future__ import annotations
 
-PREPOSITIONS = frozenset(
-    "about above across after against along among around as at before behind below between by "
-    "during for from in inside into near of on onto over per since through to toward towards under "
-    "until upon via with within without".split()
-)
-_PLURAL = {"person": "people", "child": "children", "man": "men", "woman": "women", "wife": "wives"}
-_SINGULAR = {plural: word for word, plural in _PLURAL.items()}
-_NO_PLURAL = frozenset("series species news means headquarters".split())
-_VERBS = frozenset(
-    "accept affect allow analyze assess attack attend base begin belong block border bring "
-    "broadcast build buy carry cause change complicate connect consist contain control cost cover "
-    "create cross define deliver depend describe desire diagnose disrupt drive eat edit employ "
-    "enable end exhibit exist feed feature feed follow form give govern grow guide happen have "
-    "help host indicate influence inhibit include interact involve join know lead lie like link "
-    "live locate love make manage manufacture match measure meet mention need neighbor neighbour "
-    "occupy occur offer own oppose orbit owe perform play practice precede prefer prevent process "
-    "produce promote protect provide publish receive recommend regulate replace report represent "
-    "require reside result reveal run sell serve share speak sponsor start stimulate stop study "
-    "supply support surround take teach touch treat trust use visit want wear win work write".split()
-)
-_PAST = {
-    "born": "",
-    "bought": "bought",
-    "broken": "broke",
-    "brought": "brought",
-    "built": "built",
-    "chosen": "chose",
-    "done": "did",
-    "drawn": "drew",
-    "driven": "drove",
-    "eaten": "ate",
-    "fought": "fought",
-    "found": "found",
-    "given": "gave",
-    "grown": "grew",
-    "held": "held",
-    "kept": "kept",
-    "known": "knew",
-    "led": "led",
-    "lost": "lost",
-    "made": "made",
-    "meant": "meant",
-    "paid": "paid",
-    "sent": "sent",
-    "shown": "showed",
-    "sold": "sold",
-    "spoken": "spoke",
-    "sung": "sang",
-    "taken": "took",
-    "taught": "taught",
-    "told": "told",
-    "won": "won",
-    "worn": "wore",
-    "written": "wrote",
-}
-_BY_PEOPLE = frozenset(
-    "authored coached commanded composed created designed directed discovered drawn edited filmed "
-    "founded illustrated invented led narrated painted performed photographed played produced sung "
-    "taught translated voiced written".split()
-)
-_PEOPLE = frozenset(
-    "actor actress advisor ambassador architect artist athlete aunt author boss brother captain "
-    "chairman chairperson chancellor child citizen coach colleague commander composer cousin "
-    "creator daughter designer developer director discoverer doctor editor emperor employee "
-    "father founder friend governor grandchild grandfather grandmother husband illustrator "
-    "inhabitant inventor judge king lawyer leader lyricist manager mayor mentor minister monarch "
-    "mother musician narrator neighbour nephew niece novelist nurse owner painter parent partner "
-    "person photographer physician pilot player poet politician president producer programmer "
-    "prime-minister queen relative resident ruler scientist screenwriter sculptor secretary "
-    "sibling singer sister soldier son songwriter spouse student supervisor teacher tutor uncle "
-    "wife winner writer".split()
-)
-_STATES = frozenset("afraid aware capable fond full independent proud short typical".split())
-_BARE_ROLES = frozenset(("part",))
-_A_ROLES = frozenset(
-    "ally branch citizen colleague component employee example follower friend instance kind "
-    "member neighbour neighbor player property resident student subclass subsidiary type".split()
+from collections.abc import Callable
+
+from kgfm.questions.words import (
+    BARE_ROLES,
+    BORN,
+    BY_PEOPLE,
+    DO_PEOPLE,
+    IRREGULAR,
+    NO_PLURAL,
+    OF_PEOPLE,
+    PEOPLE,
+    PLACED,
+    PLURAL,
+    PREPOSITIONS,
+    ROLES,
+    SINGULAR,
+    STATES,
+    VERBS,
 )
 
 
 def head_end(words: list[str]) -> int:
-    """Return where the head of a noun phrase ends: before its first preposition."""
+    """Return where the head of a noun phrase ends: before what says more about it.
+
+    >>> head_end(["place", "of", "birth"]), head_end(["language", "spoken"])
+    (1, 1)
+    """
     found = (place for place, word in enumerate(words) if place and word in PREPOSITIONS)
-    return next(found, len(words))
+    end = next(found, len(words))
+    return end - 1 if end > 1 and is_participle(words[end - 1]) else end
 
 
-def _with_head(phrase: str, change: object) -> str:
+def _with_head(phrase: str, change: Callable[[str], str]) -> str:
     words = phrase.split(" ")
     end = head_end(words)
-    words[end - 1] = change(words[end - 1])  # type: ignore[operator]
+    words[end - 1] = change(words[end - 1])
     return " ".join(words)
 
 
@@ -105,8 +51,8 @@ def plural(phrase: str) -> str:
 
 
 def _plural_word(word: str) -> str:
-    if word in _PLURAL:
-        return _PLURAL[word]
+    if word in PLURAL:
+        return PLURAL[word]
     if not word[-1:].isascii() or not word[-1:].isalpha() or _is_plural_word(word):
         return word
     if word.endswith("y") and word[-2:-1] not in "aeiou":
@@ -124,9 +70,9 @@ def singular(phrase: str) -> str:
 
 
 def _singular_word(word: str) -> str:
-    if word in _SINGULAR:
-        return _SINGULAR[word]
-    if not _is_plural_word(word) or word in _NO_PLURAL:
+    if word in SINGULAR:
+        return SINGULAR[word]
+    if not _is_plural_word(word) or word in NO_PLURAL:
         return word
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
@@ -145,7 +91,7 @@ def is_plural(phrase: str) -> bool:
 
 def _is_plural_word(word: str) -> bool:
     ends = word.endswith("s") and not word.endswith(("ss", "us", "is", "'s")) and len(word) > 3
-    return word in _SINGULAR or word in _NO_PLURAL or ends
+    return word in SINGULAR or word in NO_PLURAL or ends
 
 
 def base_of(verb: str) -> str:
@@ -159,33 +105,65 @@ def base_of(verb: str) -> str:
 
 def is_verb(word: str) -> bool:
     """Say whether a word is a known verb in the third person."""
-    return word == "has" or (word.endswith("s") and base_of(word) in _VERBS)
+    return word == "has" or (word.endswith("s") and base_of(word) in VERBS)
 
 
 def is_participle(word: str) -> bool:
     """Say whether a word is a past participle, as far as its form shows."""
-    return word in _PAST or (word.endswith("ed") and not word.endswith("eed") and len(word) > 4)
+    regular = word.endswith("ed") and not word.endswith("eed") and len(word) > 4
+    return word == BORN or word in IRREGULAR or regular
 
 
 def past_of(participle: str) -> str:
     """Return ``wrote`` of ``written``; nothing where there is none."""
-    return _PAST.get(participle, participle)
+    if participle == BORN:
+        return ""
+    return IRREGULAR.get(participle, (participle, ""))[0]
+
+
+def infinitive_of(participle: str) -> str:
+    """Return the verb of a participle, if it is known.
+
+    >>> infinitive_of("written"), infinitive_of("composed"), infinitive_of("zapped")
+    ('write', 'compose', '')
+    """
+    if participle in IRREGULAR:
+        return IRREGULAR[participle][1]
+    for base in (participle[:-2], participle[:-1], participle[:-3] + "y"):
+        if base in VERBS or base in BY_PEOPLE:
+            return base
+    return ""
 
 
 def is_done_by_people(participle: str) -> bool:
     """Say whether it is people who do that."""
-    return participle in _BY_PEOPLE
+    return infinitive_of(participle) in BY_PEOPLE
+
+
+def is_placed(participle: str) -> bool:
+    """Say whether what is X in something is there, so that ``where`` asks for it."""
+    return participle in PLACED
+
+
+def is_what_people_do(base: str) -> bool:
+    """Say whether only people do that, as ``work for`` and ``live in``."""
+    return base.split(" ")[0] in DO_PEOPLE
+
+
+def is_of_people(phrase: str) -> bool:
+    """Say whether only people have such a thing: ``spouse``, ``date of birth``."""
+    return singular(phrase) in OF_PEOPLE
 
 
 def means_people(phrase: str) -> bool:
     """Say whether a noun phrase means people: ``director``, ``film director``, ``people``."""
     words = singular(phrase).split(" ")
-    return words[head_end(words) - 1] in _PEOPLE or words == ["human"]
+    return words[head_end(words) - 1] in PEOPLE
 
 
 def is_state(word: str) -> bool:
     """Say whether ``X of`` is said of what is X: ``capable of``."""
-    return word in _STATES
+    return word in STATES
 
 
 def with_article(noun: str, given: str = "") -> str:
@@ -193,14 +171,18 @@ def with_article(noun: str, given: str = "") -> str:
     return f"{given or ('an' if noun[:1] in tuple('aeiou') else 'a')} {noun}"
 
 
-def as_role(role: str) -> str:
-    """Return ``the capital``, ``a member``, ``part``, as they stand before ``of``."""
-    word = role.split(" ")[-1]
-    if word in _BARE_ROLES:
+def as_role(role: str, only: bool) -> str:
+    """Return ``the capital``, ``a member``, ``part``, as they stand before ``of``.
+
+    Args:
+        role: The noun.
+        only: There is one of it.
+    """
+    if role.split(" ")[-1] in BARE_ROLES:
         return role
-    return with_article(role, "" if word in _A_ROLES or means_people(role) else "the")
+    return with_article(role, "the" if only and not is_role(role.split(" ")[-1]) else "")
 
 
 def is_role(word: str) -> bool:
     """Say whether ``X of Y`` names a role whose bearer is the head: ``member of party``."""
-    return word in _BARE_ROLES or word in _A_ROLES
+    return word in BARE_ROLES or word in ROLES

@@ -10,8 +10,9 @@ from jaxtyping import Int
 
 from kgfm.graph import KnowledgeGraph
 from kgfm.graph.order import boundaries
+from kgfm.questions.english import means_people
 from kgfm.questions.labels import words_of
-from kgfm.walks import Step
+from kgfm.walks import Step, values_of
 
 Rows = Int[np.ndarray, "_"]
 _ROWS_WITH_ATTRIBUTES = 50_000
@@ -106,11 +107,11 @@ class Index:
 
     @lru_cache(maxsize=1 << 16)  # noqa: B019 - lives as long as the making of questions
     def spoken(self, row: int) -> tuple[str, ...]:
-        """Return the names that a text can use for an entity."""
+        """Return the names that a text can use for an entity; keys with underscores are none."""
+        label, *aliases = self.graph.names(row)
+        aliases = [name for name in aliases if "_" not in name]
         return tuple(
-            name
-            for name in self.graph.names(row)
-            if name.strip() == name and 0 < len(name) <= _LONGEST
+            name for name in (label, *aliases) if name.strip() == name and 0 < len(name) <= _LONGEST
         )
 
     @lru_cache(maxsize=1 << 12)  # noqa: B019
@@ -120,17 +121,32 @@ class Index:
         single = [len(self.ends(row, step)) == 1 for row in rows]
         return bool(single) and sum(single) >= _SHARE_FOR_A_NOUN * len(single)
 
-    @lru_cache(maxsize=1 << 12)  # noqa: B019
     def noun(self, step: int) -> str:
-        """Return what most of what a step leads to is, by its types; the least common will do."""
-        if self.is_literal(step):
-            return ""
-        rows = self._some(self.bearers(self.inverse(step)))
+        """Return what most of what a step leads to is, by its types."""
+        return "" if self.is_literal(step) else self.noun_of_bearers(self.inverse(step))
+
+    @lru_cache(maxsize=1 << 12)  # noqa: B019
+    def noun_of_bearers(self, step: int) -> str:
+        """Return what most that have a step are, by their types; the least common type will do."""
+        rows = self._some(self.bearers(step))
         counts = Counter(type_ for row in rows for type_ in self.graph.types(row))
         least = _SHARE_FOR_A_NOUN * len(rows)
         nouns = [type_ for type_, count in counts.items() if count >= least]
         fit = [one for one in nouns if 0 < len(words_of(one).split()) <= _WORDS_OF_A_NOUN]
-        return words_of(min(fit, key=lambda one: (self._num_of_type[one], one))) if fit else ""
+        found = words_of(min(fit, key=lambda one: (self._num_of_type[one], one))) if fit else ""
+        return "person" if found in ("human", "human being") else found
+
+    def is_person(self, row: int) -> bool:
+        """Say whether an entity's types tell that it is somebody."""
+        return any(
+            means_people(words_of(name)) or name == "human" for name in self.graph.types(row)
+        )
+
+    @lru_cache(maxsize=1 << 12)  # noqa: B019
+    def values(self, step: int) -> tuple[str, ...]:
+        """Return some of the values that a step to values leads to."""
+        rows = self._some(self.bearers(step))
+        return values_of(self.graph, rows, self.step(step).relation)
 
     @cached_property
     def _num_of_type(self) -> Counter[str]:

@@ -32,7 +32,7 @@ SHARES = {
     "lacking": 0.07,
     "absent": 0.07,
 }
-"""How the questions are dealt among what is asked; what a graph has nothing for goes to the rest."""
+"""How the questions are dealt out; the share of what a graph has nothing for goes to the rest."""
 PARTS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 TOPICS = {"train": 0.7, "validation": 0.15, "test": 0.15}
 """Shares of the questions, and of the entities that they are about."""
@@ -257,8 +257,9 @@ class _Maker:
         if first is None:
             return None
         shared = self._any(self.index.bearers(self.index.inverse(first)))
-        assert shared is not None
-        second = self.index.inverse(self._one_of(self.index.steps_at(shared)))
+        if shared is None:
+            return None
+        second = self.index.inverse(self._one_of(self._steps_at(shared)))
         steps = (first, second)
         topics = [
             self._any(self._ours(self.index.ends(shared, self.index.inverse(step))))
@@ -269,7 +270,7 @@ class _Maker:
         known = [topic for topic in topics if topic is not None]
         walks = [self._as_walk(topic, [step]) for topic, step in zip(known, steps, strict=True)]
         sets = [follow(self.graph, walk) for walk in walks]
-        ends = np.intersect1d(*sets)
+        ends = np.intersect1d(sets[0], sets[1])
         smaller = 0 < len(ends) < min(map(len, sets))
         if not smaller or len(ends) > (MOST_COUNTED if kind == "count" else MOST_ANSWERS):
             return None
@@ -323,7 +324,7 @@ class _Maker:
         steps, starts = [last], self.index.bearers(last)
         while len(steps) < length:
             row = self._any(starts)
-            before = [] if row is None else self.index.steps_at(row)
+            before = [] if row is None else self._steps_at(row)
             if row is None or not before:
                 return None
             back = self._one_of(before)
@@ -370,16 +371,31 @@ class _Maker:
         if use not in self.turns:
             relations, literals = self.index.relations, self.index.literals
             steps = {"literal": literals, "lacking": relations + literals}.get(use, relations)
+            steps = [step for step in steps if self._can_use(step, use)]
             order = self.random.permutation(len(steps)).tolist()
             self.turns[use] = itertools.cycle([steps[place] for place in order])
         return next(self.turns[use], None)
+
+    def _can_use(self, step: int, use: str) -> bool:
+        """Say whether there are words for what a use makes of a step."""
+        if use.startswith("both"):
+            return self.speaker.can_say(step)
+        kind: Kind = "literal" if self.index.is_literal(step) else "entity"
+        if use in ("count", "yesno"):
+            kind = "count" if use == "count" else "yesno"
+        return use == "absent" or self.speaker.can_ask(step, kind)
+
+    def _steps_at(self, row: int) -> list[int]:
+        """Return the steps of an entity that can stand within a sentence."""
+        return [step for step in self.index.steps_at(row) if self.speaker.can_say(step)]
 
     def _length(self) -> int:
         return int(self.random.integers(1, self.hops + 1))
 
     def _ours(self, rows: Rows) -> Rows:
-        """Return those that may be topics and have a name."""
-        return rows[self.topics[rows]]
+        """Return those that may be topics."""
+        ours: Rows = rows[self.topics[rows]]
+        return ours
 
     def _any(self, rows: Rows) -> int | None:
         """Return one of some entities, if it has a name; ``None`` if there are none."""
