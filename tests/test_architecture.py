@@ -25,6 +25,7 @@ ROWS: list[tuple[int, tuple[str, ...]]] = [
     (1, ("graph",)),
     (2, ("stores",)),
     (2, ("walks",)),
+    (3, ("questions",)),
     (3, ("retrieval",)),
     (4, ("vectors",)),
     (4, ("metrics",)),

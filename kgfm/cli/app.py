@@ -20,6 +20,7 @@ COMMANDS = {
     "graph info": "count what a graph holds, and draw its degrees",
     "graph check": "say what in a graph will hurt linking or training, and how to mend it",
     "link": "find the entities that texts name",
+    "questions": "make questions with answers from a graph, to train on",
     "train": "train a recipe and save the pipeline",
     "evaluate": "measure a saved pipeline",
     "controls": "train a recipe with, without and with a shuffled graph",

@@ -18,6 +18,7 @@ from kgfm.cli.options import (
     with_hint,
     write_figures,
 )
+from kgfm.cli.questions import questions
 from kgfm.recipes import Recipe, evaluate, read_recipe, recipe_parser, train
 from kgfm.recipes.read import parse_recipe
 from kgfm.training import TrainingConfig
@@ -310,6 +311,7 @@ RUN: dict[str, Callable[[Sequence[str]], None]] = {
     "graph info": graph_info,
     "graph check": graph_check,
     "link": link,
+    "questions": questions,
     "train": train_command,
     "evaluate": evaluate_command,
     "controls": controls_command,

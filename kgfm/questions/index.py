@@ -39,7 +39,8 @@ class Index:
         owner = np.repeat(np.arange(len(graph)), np.diff(self._indptr))
         pairs = np.unique(self._relation.astype(np.int64) * size + owner)
         counts = np.bincount(pairs // size, minlength=2 * self.num_relations)
-        self._bearers = np.split(pairs % size, boundaries(counts)[1:-1])
+        parts = np.split(pairs % size, boundaries(counts)[1:-1])
+        self._bearers = parts[: 2 * self.num_relations]
         self.attributes = sorted(self._by_attribute)
         self._bearers += [np.array(self._by_attribute[name]) for name in self.attributes]
 

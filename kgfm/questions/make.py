@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from kgfm.graph import KnowledgeGraph
 from kgfm.questions.absent import absent_from
 from kgfm.questions.gold import Triple, triples_of
 from kgfm.questions.index import Index, Rows
+from kgfm.questions.labels import is_code
 from kgfm.questions.own import Own, own_patterns
 from kgfm.questions.text import Pieces, said
 from kgfm.questions.wording import Speaker
@@ -40,8 +42,10 @@ TOPICS = {"train": 0.7, "validation": 0.15, "test": 0.15}
 MOST_ANSWERS, MOST_COUNTED, MOST_VALUES, WIDEST = 50, 1000, 10, 200
 """Of a set, of a set that is counted, of values; and how much a walk may reach on its way."""
 COUNT_BOTH = 0.2
+_UNANSWERED = ("lacking", "absent")
 _USUAL = 0.3
 _TRIES, _LIVES = 30, 5
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,10 @@ def make(
     """Make questions from a graph, each text once.
 
     Every relation comes up as often as every other, in both directions, and so do attributes, as
-    far as the graph has topics for it. Sets, conjunctions of two walks, counts, yes or no (half
-    each), values, and questions that the graph cannot answer: about a relation that a topic lacks
-    though others of its kind have it, and about what the graph knows nothing of.
+    far as the graph has topics for it; one whose label says nothing, such as ``P19``, is left out.
+    Sets, conjunctions of two walks, counts, yes or no (half each), values, and questions that the
+    graph cannot answer: about a relation that a topic lacks though others of its kind have it, and
+    about what the graph knows nothing of.
 
     Args:
         graph: The graph.
@@ -88,7 +93,7 @@ def make(
     _check(number, hops)
     index = Index(graph)
     everywhere = np.ones(len(graph), bool)
-    own, absent = own_patterns(index, patterns), absent_from(index.names())
+    own, absent = _own(index, patterns), absent_from(index.names())
     return _Maker(index, own, everywhere, absent, hops, seed).make(number)
 
 
@@ -107,7 +112,7 @@ def make_parts(
     """
     _check(number, hops)
     index = Index(graph)
-    own, absent = own_patterns(index, patterns), absent_from(index.names())
+    own, absent = _own(index, patterns), absent_from(index.names())
     random = np.random.default_rng([seed, len(PARTS)])
     topics, nouns = random.permutation(len(graph)), random.permutation(len(absent)).tolist()
     made, begin = {}, 0.0
@@ -129,10 +134,30 @@ def _check(number: int, hops: int) -> None:
             raise ValueError(f"{name} is at least 1; got {value}.")
 
 
+def _own(index: Index, patterns: str | Path | Sequence[Mapping[str, Any]] | None) -> Own:
+    """Read patterns of one's own; warn of what is asked about in no words."""
+    own = own_patterns(index, patterns)
+    asked = {index.step(step).relation for step, _ in own.by_step}
+    steps = [*range(index.num_relations), *index.literals]
+    mute = [index.step(step).relation for step in steps if is_code(index.name(step))]
+    mute = [key for key in mute if key not in asked]
+    if mute:
+        names = ", ".join(map(repr, mute[:_NAMED])) + ", ..." * (len(mute) > _NAMED)
+        warnings.warn(
+            f"{len(mute):,} of {len(steps):,} relations and attributes have labels that say "
+            f"nothing: {names}. Nothing is asked about them; give them labels in words, or "
+            "patterns of your own.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return own
+
+
 def write(made: Iterable[Made], path: str | Path) -> None:
     """Write questions as JSON lines, which the data set ``jsonl`` reads."""
+    # Half a surrogate pair is written as JSON's own escape.
     lines = [json.dumps(_line(one.example), ensure_ascii=False) + "\n" for one in made]
-    replace_file(Path(path), "".join(lines).encode("utf-8", "surrogatepass"))
+    replace_file(Path(path), "".join(lines).encode("utf-8", "backslashreplace"))
 
 
 def _line(example: Example) -> dict[str, Any]:
@@ -190,8 +215,11 @@ class _Maker:
         made: dict[str, Made] = {}
         counts = dict.fromkeys(SHARES, 0)
         lives = dict.fromkeys(SHARES, _LIVES)
-        while lives and len(made) < number:
-            way = min(lives, key=lambda one: (counts[one] + 0.5) / SHARES[one])
+        while len(made) < number:
+            ways = self._ways_left(lives, counts)
+            if not ways:
+                break
+            way = min(ways, key=lambda one: (counts[one] + 0.5) / SHARES[one])
             found = self._new(way, made)
             if found is None:
                 lives[way] -= 1
@@ -205,6 +233,12 @@ class _Maker:
             self.no += found.example.target == ("no",)
         ordered = list(made.values())
         return [ordered[place] for place in self.random.permutation(len(ordered)).tolist()]
+
+    def _ways_left(self, lives: Mapping[str, int], counts: Mapping[str, int]) -> list[str]:
+        """Return what can still be asked; without an answer no more than its share."""
+        answered = [one for one in SHARES if one not in _UNANSWERED]
+        share = sum(counts[one] for one in answered) / sum(SHARES[one] for one in answered)
+        return [one for one in lives if one in answered or counts[one] < SHARES[one] * share]
 
     def _new(self, way: str, made: Mapping[str, Made]) -> Made | None:
         """Try some times to make a question that is not there yet."""
@@ -252,22 +286,16 @@ class _Maker:
         return found if 0 < len(found.example.target or ()) <= MOST_VALUES else None
 
     def _both(self, kind: Kind = "entity") -> Made | None:
-        """Ask for what two steps lead to, starting from something that both do lead to."""
+        """Ask for what two steps lead to, each from a topic of its own."""
         first = self._turn(f"both {kind}")
-        if first is None:
+        topic = None if first is None else self._any(self._ours(self.index.bearers(first)))
+        if first is None or topic is None:
             return None
-        shared = self._any(self.index.bearers(self.index.inverse(first)))
-        if shared is None:
+        shared = int(self._one_of(self.index.ends(topic, first).tolist()))
+        other = self._other(topic, shared)
+        if other is None:
             return None
-        second = self.index.inverse(self._one_of(self._steps_at(shared)))
-        steps = (first, second)
-        topics = [
-            self._any(self._ours(self.index.ends(shared, self.index.inverse(step))))
-            for step in steps
-        ]
-        if None in topics or topics[0] == topics[1] or shared in topics:
-            return None
-        known = [topic for topic in topics if topic is not None]
+        known, steps = (topic, other[0]), (first, other[1])
         walks = [self._as_walk(topic, [step]) for topic, step in zip(known, steps, strict=True)]
         sets = [follow(self.graph, walk) for walk in walks]
         ends = np.intersect1d(sets[0], sets[1])
@@ -281,6 +309,16 @@ class _Maker:
         both = [one for pair in itertools.zip_longest(*gold) for one in pair if one is not None]
         text = self.speaker.both(kind, known, steps, len(ends))
         return self._made(text, Sought(tuple(walks), kind), tuple(both[:64]))
+
+    def _other(self, topic: int, shared: int) -> tuple[int, int] | None:
+        """Return another topic from which a step leads to the same entity, and the step."""
+        steps = self._steps_at(shared)
+        for place in self.random.permutation(len(steps)).tolist():
+            others = self._ours(self.index.ends(shared, steps[place]))
+            other = self._any(others[(others != topic) & (others != shared)])
+            if other is not None and topic != shared:
+                return other, self.index.inverse(steps[place])
+        return None
 
     def _lacking(self) -> Made | None:
         """Ask for a relation that a topic lacks, though a good part of its like have it."""
