@@ -158,6 +158,7 @@ LIVES = [
         ),
         (LAND, "Peru", ["borders"], "entity", "", "What does Peru border?"),
         (LAND, "Chile", ["-borders"], "entity", "country", "Which countries border Chile?"),
+        (LAND, "Peru", ["borders"], "entity", "", "What is bordered by Peru?"),
         (LAND, "Chile", ["-borders"], "count", "", "How many things border Chile?"),
         (
             LAND,

@@ -10,8 +10,10 @@ from kgfm.questions.words import (
     BY_PEOPLE,
     DO_PEOPLE,
     IRREGULAR,
+    NO_PASSIVE,
     NO_PLURAL,
     OF_PEOPLE,
+    PARTICIPLES,
     PEOPLE,
     PLACED,
     PLURAL,
@@ -133,6 +135,19 @@ def infinitive_of(participle: str) -> str:
         if base in VERBS or base in BY_PEOPLE:
             return base
     return ""
+
+
+def participle_of(base: str) -> str:
+    """Return the participle of a verb, if both are known.
+
+    >>> participle_of("border"), participle_of("use"), participle_of("know"), participle_of("zap")
+    ('bordered', 'used', 'known', '')
+    """
+    if base in PARTICIPLES or base not in VERBS or base in NO_PASSIVE:
+        return PARTICIPLES.get(base, "")
+    if base.endswith("y") and base[-2:-1] not in "aeiou":
+        return base[:-1] + "ied"
+    return base + ("d" if base.endswith("e") else "ed")
 
 
 def is_done_by_people(participle: str) -> bool:

@@ -146,8 +146,9 @@ FORMS: dict[tuple[Shape, bool], Forms] = {
             "{topic} {verb_t} {whom}?",
             "name {everything} that {topic} {verb_t}.",
             "{who} is it that {topic} {verb_t}?",
+            "{which_x} {is_x} {participle} by {topic}?",
         ),
-        ("{is_x} what {topic} {verb_t}",),
+        ("{is_x} {participle} by {topic}", "{is_x} {plain}what {topic} {verb_t}"),
         ("the {noun_n} {that} {topic} {verb_t}",),
         (
             "{does_1} {a_topic} {base} {about}?",

@@ -14,6 +14,7 @@ from kgfm.questions.english import (
     as_role,
     is_plural,
     means_people,
+    participle_of,
     plural,
     singular,
     with_article,
@@ -280,6 +281,7 @@ class Speaker:
         found = {"stem": reading.stem, "base": reading.base}
         if reading.shape == "verb":
             more = reading.label if reading.past else reading.base or reading.label
+            found["participle"] = participle_of(reading.base)
             do, does = ("did", "did") if reading.past else ("do", "does")
             for end, plural_ in agree.items():
                 found[f"verb_{end}"] = more if plural_ else reading.label
@@ -289,7 +291,7 @@ class Speaker:
             found |= {f"cop_{end}": more if plural_ else one for end, plural_ in agree.items()}
             found |= {"preposition": reading.preposition, "active": reading.active}
         known: dict[str, Pieces] = {name: (word,) for name, word in found.items() if word}
-        if not reading.active:
+        if not known.keys() & {"active", "participle"}:
             known["plain"] = ()
         if reading.where:
             known["where"] = ("where",)

@@ -41,6 +41,7 @@ IRREGULAR = {
     for participle, past, base in (
         line.split()
         for line in """
+        begun began begin
         bought bought buy
         broken broke break
         brought brought bring
@@ -50,6 +51,7 @@ IRREGULAR = {
         drawn drew draw
         driven drove drive
         eaten ate eat
+        fed fed feed
         fought fought fight
         found found find
         given gave give
@@ -61,6 +63,7 @@ IRREGULAR = {
         lost lost lose
         made made make
         meant meant mean
+        met met meet
         paid paid pay
         sent sent send
         shown showed show
@@ -76,6 +79,8 @@ IRREGULAR = {
         """.strip().splitlines()
     )
 }
+PARTICIPLES = {base: participle for participle, (_, base) in IRREGULAR.items()}
+NO_PASSIVE = _words("cost have lie run stop")
 BORN = "born"
 BY_PEOPLE = _words(
     """
