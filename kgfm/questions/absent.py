@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kgfm.questions.english import singular
+from kgfm.questions.english import infinitive_of, singular
+from kgfm.questions.words import PREPOSITIONS
 
 ABSENT = (
     "favourite colour",
@@ -87,13 +88,112 @@ ABSENT = (
     "dentist",
     "landlord",
     "hairdresser",
+    "salary",
+    "pension",
+    "hobby",
+    "allergy",
+    "accent",
+    "car",
+    "dog",
+    "cat",
+    "bicycle",
+    "mother",
+    "grandmother",
+    "cousin",
+    "best friend",
+    "doctor",
+    "lawyer",
+    "bodyguard",
+    "wedding day",
+    "first job",
+    "holiday plan",
+    "lunch break",
+    "shirt",
+    "perfume",
+    "tattoo",
+    "ringtone",
+    "website traffic",
+    "stock price",
+    "market share",
+    "refund policy",
+    "bus stop",
+    "wheelchair ramp",
+    "fire exit",
+    "ceiling height",
+    "wall paint",
+    "window frame",
+    "door code",
+    "weather",
+    "smell",
+    "taste",
+    "thickness",
+    "recipe",
+    "rhyme",
+    "soundtrack",
+    "logo",
+    "motto",
+    "anthem",
+    "patron saint",
+    "ghost story",
+    "birth certificate",
+    "criminal record",
+    "tax number",
+    "shipping cost",
+    "spare parts",
+    "user manual",
+    "power supply",
 )
 """Nouns that can be said to be somebody's or something's."""
 
+ABSENT_ACTS = (
+    "who painted {topic} green?",
+    "who insured {topic}?",
+    "who complained about {topic}?",
+    "who sings about {topic}?",
+    "who repaired {topic}?",
+    "who congratulated {topic}?",
+    "who photographed {topic} last?",
+    "who forgot {topic}?",
+    "when was {topic} cleaned?",
+    "when was {topic} insured?",
+    "when was {topic} apologised to?",
+    "when does {topic} wake up?",
+    "when did {topic} last sneeze?",
+    "when is {topic} on television?",
+    "where does {topic} sleep?",
+    "where is {topic} on holiday?",
+    "where can I park near {topic}?",
+    "how loud is {topic}?",
+    "how tasty is {topic}?",
+    "how much does {topic} sleep?",
+    "how often does {topic} smile?",
+    "how far can {topic} throw a ball?",
+    "why is {topic} late?",
+    "why does everybody like {topic}?",
+    "what does {topic} smell like?",
+    "what does {topic} dream of?",
+    "what did {topic} eat today?",
+    "what is {topic} afraid of?",
+    "what rhymes with {topic}?",
+    "which song does {topic} hum?",
+    "which shoes does {topic} wear?",
+    "is it raining at {topic}?",
+    "can you repair {topic}?",
+)
+"""Questions about what is done and felt, of which hardly any graph tells."""
+
 
 def absent_from(names: Iterable[str]) -> tuple[str, ...]:
-    """Return those that share no word with the names of a graph's relations and attributes."""
-    known = {singular(word.lower()) for name in names for word in name.split()}
-    return tuple(
-        noun for noun in ABSENT if known.isdisjoint(singular(word) for word in noun.split())
-    )
+    """Return nouns and questions that share no word with a graph's relations and attributes."""
+    known = {_stem(word) for name in names for word in name.split()} - _LITTLE
+    asked = (*ABSENT, *ABSENT_ACTS)
+    return tuple(one for one in asked if known.isdisjoint(map(_stem, one.rstrip("?").split())))
+
+
+_LITTLE = PREPOSITIONS | {"a", "an", "the", "is", "can", "it", "who", "what", "when", "last"}
+
+
+def _stem(word: str) -> str:
+    """Return a word without the endings of plurals and participles."""
+    word = singular(word.lower())
+    return infinitive_of(word) or word

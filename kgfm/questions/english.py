@@ -105,6 +105,11 @@ def base_of(verb: str) -> str:
     return verb[:-2] if verb.endswith(("ches", "shes", "sses", "xes", "oes")) else verb[:-1]
 
 
+def third_person(base: str) -> str:
+    """Return ``leads`` of ``lead``, ``teaches`` of ``teach``, ``carries`` of ``carry``."""
+    return _plural_word(base)
+
+
 def is_verb(word: str) -> bool:
     """Say whether a word is a known verb in the third person."""
     return word == "has" or (word.endswith("s") and base_of(word) in VERBS)

@@ -98,6 +98,7 @@ FORMS: dict[tuple[Shape, bool], Forms] = {
             "{topic} {cop_t} {label} {whom}?",
             "{preposition} {whom} {cop_t} {topic} {stem}?",
             "{which} {active} {topic}?",
+            "{which} {present} {topic}?",
             "{where} {cop_t} {topic} {stem}?",
             "name {everything} that {topic} {cop_t} {label}.",
         ),
@@ -118,6 +119,7 @@ FORMS: dict[tuple[Shape, bool], Forms] = {
         (
             "{which_x} {cop_x} {label} {topic}?",
             "{which_x} did {topic} {base}?",
+            "{which_x} {does_t} {topic} {base}?",
             "name {everything} {label} {topic}.",
             "name {everything} that {topic} {active}.",
             "tell me {which_x} {cop_x} {label} {topic}.",
@@ -137,6 +139,7 @@ FORMS: dict[tuple[Shape, bool], Forms] = {
         (
             "how many {nouns} {cop_many} {label} {topic}?",
             "how many {nouns} did {topic} {base}?",
+            "how many {nouns} {does_t} {topic} {base}?",
             "what is the number of {nouns} {label} {topic}?",
         ),
     ),

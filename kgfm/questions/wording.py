@@ -17,6 +17,7 @@ from kgfm.questions.english import (
     participle_of,
     plural,
     singular,
+    third_person,
     with_article,
 )
 from kgfm.questions.forms import BOTH, COUNT_BOTH, FORMS, Forms
@@ -97,7 +98,9 @@ class Speaker:
         return self._finish(self._filled(COUNT_BOTH if counted else BOTH, values))
 
     def absent(self, topic: int, noun: str) -> Pieces:
-        """Ask for something of which the graph knows nothing."""
+        """Ask for what the graph knows nothing of: a noun, or a question with ``{topic}``."""
+        if places(noun):
+            return self._finish(filled(noun, {"topic": (self.name(topic),)}))
         people = means_people(noun)
         values = self._words(Reading("noun", noun), Sought(noun, people), True)
         values |= self._topic((self.name(topic),), False, self.index.is_person(topic))
@@ -290,6 +293,9 @@ class Speaker:
             one, more = ("was", "were") if reading.is_past else ("is", "are")
             found |= {f"cop_{end}": more if plural_ else one for end, plural_ in agree.items()}
             found |= {"preposition": reading.preposition, "active": reading.active}
+            if reading.base:
+                found["does_t"] = "do" if several else "does"
+                found["present"] = third_person(reading.base)
         known: dict[str, Pieces] = {name: (word,) for name, word in found.items() if word}
         if not known.keys() & {"active", "participle"}:
             known["plain"] = ()
