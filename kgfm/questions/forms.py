@@ -40,6 +40,9 @@ BOTH = (
 )
 """Patterns for what two clauses hold of."""
 COUNT_BOTH = ("how many {nouns} {one} and {other}?",)
+ALIKE = ("{which_x} {one}?", "name {everything} that {one}.")
+"""Patterns for what one clause holds of two topics."""
+COUNT_ALIKE = ("how many {nouns} {one}?",)
 
 FORMS: dict[tuple[Shape, bool], Forms] = {
     ("noun", True): Forms(

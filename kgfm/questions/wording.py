@@ -20,7 +20,7 @@ from kgfm.questions.english import (
     third_person,
     with_article,
 )
-from kgfm.questions.forms import BOTH, COUNT_BOTH, FORMS, Forms
+from kgfm.questions.forms import ALIKE, BOTH, COUNT_ALIKE, COUNT_BOTH, FORMS, Forms
 from kgfm.questions.index import Index
 from kgfm.questions.labels import Reading, is_code, reading_of, time_of
 from kgfm.questions.own import Own
@@ -28,8 +28,9 @@ from kgfm.questions.text import Named, Pieces, capitalised, filled, lowered, pla
 from kgfm.types import Kind
 
 T = TypeVar("T")
-ALIAS, LOWER, MANY = 0.3, 0.12, 0.7
-"""Chance of an alias where there is one, of a text in lower case, of a plural where it fits."""
+ALIAS, LOWER, MANY, ALIKE_SHARE = 0.3, 0.12, 0.7, 0.6
+"""Chance of an alias where there is one, of a text in lower case, of a plural where it fits, and of
+one clause about two topics."""
 _TIME = re.compile(r"[+-]?\d{4}(-\d\d.*)?")
 
 
@@ -88,6 +89,8 @@ class Speaker:
         counted = kind == "count"
         many = counted or self._is_many(size)
         sought = max((self._sought(step) for step in steps), key=lambda one: (one.noun, one.people))
+        if steps[0] == steps[1] and self.random.random() < ALIKE_SHARE:
+            return self._alike(topics, steps[0], sought, size, counted=counted)
         values, clauses = {}, []
         for topic, step in zip(topics, steps, strict=True):
             values = self._values(step, sought, many, counted=counted)
@@ -96,6 +99,20 @@ class Speaker:
             clauses.append(self._filled(self._forms(step).clauses, values))
         values |= {"one": clauses[0], "other": clauses[1]}
         return self._finish(self._filled(COUNT_BOTH if counted else BOTH, values))
+
+    def _alike(
+        self, topics: Sequence[int], step: int, sought: Sought, size: int, *, counted: bool
+    ) -> Pieces:
+        """Ask for what one step leads to from two topics, such as ``uses both Rust and Kafka``."""
+        one, other = map(self.name, topics)
+        patterns = COUNT_ALIKE if counted else (ALIKE[int(self.random.integers(len(ALIKE)))],)
+        many = counted or (self._is_many(size) and "which_x" in places(patterns[0]))
+        values = self._values(step, sought, many, counted=counted)
+        values |= self._topic(("both ", one, " and ", other), True, False)
+        values["a_topic"] = values["topic"]
+        values |= self._verbs(step, True, values)
+        values["one"] = self._filled(self._forms(step).clauses, values)
+        return self._finish(self._filled(patterns, values))
 
     def absent(self, topic: int, noun: str) -> Pieces:
         """Ask for what the graph knows nothing of: a noun, or a question with ``{topic}``."""
