@@ -106,7 +106,11 @@ FORMS: dict[tuple[Shape, bool], Forms] = {
             "name {everything} that {topic} {cop_t} {label}.",
         ),
         ("{active} {topic}", "{is_x} {plain}what {topic} {cop_t} {label}"),
-        ("the {noun_n} {that} {topic} {cop_t} {label}", "the {noun_n} {that} {active} {topic}"),
+        (
+            "the {noun_n} {that} {topic} {cop_t} {label}",
+            "the {noun_n} {that} {active} {topic}",
+            "the {noun_n} {that} {present_n} {topic}",
+        ),
         (
             "{cop_1} {a_topic} {label} {about}?",
             "is it true that {a_topic} {cop_1} {label} {about}?",
@@ -133,6 +137,7 @@ FORMS: dict[tuple[Shape, bool], Forms] = {
             "the {noun_n} {label} {topic}",
             "the {noun_n} {that} {cop_n} {label} {topic}",
             "the {noun_n} {that} {topic} {active}",
+            "the {noun_n} {that} {topic} {present_t}",
         ),
         (
             "{cop_1} {about} {label} {a_topic}?",

@@ -28,9 +28,9 @@ from kgfm.questions.text import Named, Pieces, capitalised, filled, lowered, pla
 from kgfm.types import Kind
 
 T = TypeVar("T")
-ALIAS, LOWER, MANY, ALIKE_SHARE = 0.3, 0.12, 0.7, 0.6
-"""Chance of an alias where there is one, of a text in lower case, of a plural where it fits, and of
-one clause about two topics."""
+ALIAS, LOWER, MANY, ALIKE_SHARE, PERSON = 0.3, 0.12, 0.7, 0.6, 0.3
+"""Chance of an alias where there is one, of a text in lower case, of a plural where it fits, of one
+clause about two topics, and of ``person`` for ``painter``."""
 _TIME = re.compile(r"[+-]?\d{4}(-\d\d.*)?")
 
 
@@ -231,8 +231,9 @@ class Speaker:
         label = singular(reading.label) if reading.shape == "noun" else reading.label
         noun, people = sought.noun, sought.people
         which = "who" if people else f"which {singular(noun)}" if noun else "what"
-        thing = singular(noun) if noun else "person" if people else "thing"
-        every = f"every {thing}" if noun else "everything"
+        plain = people and (not noun or self.random.random() < PERSON)
+        thing = "person" if plain else singular(noun) if noun else "thing"
+        every = f"every {singular(noun)}" if noun else "everything"
         found = {
             "label": reading.label,
             "label_1": label,
@@ -313,6 +314,8 @@ class Speaker:
             if reading.base:
                 found["does_t"] = "do" if several else "does"
                 found["present"] = third_person(reading.base)
+                for end in ("t", "n"):
+                    found[f"present_{end}"] = reading.base if agree[end] else found["present"]
         known: dict[str, Pieces] = {name: (word,) for name, word in found.items() if word}
         if not known.keys() & {"active", "participle"}:
             known["plain"] = ()
