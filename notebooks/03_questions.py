@@ -148,7 +148,7 @@ for item in evidence[:3]:
     print(f"{item.change:+.3f}", item.kind, item.triples)
 
 # %%
-draw_evidence(found, evidence, kg)
+draw_evidence(found, [item for item in evidence if item.kind == "triple"], kg)
 # %% [markdown]
 # ## What the graph does not tell
 #

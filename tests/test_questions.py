@@ -192,6 +192,16 @@ def test_a_question_reads_as_english(
     assert expected in wordings(triples, topic, *walk, kind=kind, type_=type_)
 
 
+def test_what_one_step_leads_to_from_two_is_asked_in_one_clause() -> None:
+    triples = [("Peru", "borders", "Chile"), ("Bolivia", "borders", "Chile")]
+    graph = KnowledgeGraph.from_records([], triples)
+    index, topics = Index(graph), [graph.row("Peru"), graph.row("Bolivia")]
+    speaker = Speaker(index, own_patterns(index, None), np.random.default_rng(0))
+    asked = {said(speaker.both("entity", topics, [0, 0], 1))[0] for _ in range(40)}
+    assert "What is bordered by both Peru and Bolivia?" in asked
+    assert "What is bordered by Peru and is bordered by Bolivia?" in asked
+
+
 # -- what is made ---------------------------------------------------------------------------------
 
 
@@ -358,7 +368,7 @@ OWN = {
 def test_own_patterns_stand_in_place_of_others_or_beside_them(
     graph: KnowledgeGraph, join: bool
 ) -> None:
-    made = make(graph, number=150, hops=1, patterns=[OWN | {"join": join}])
+    made = make(graph, number=400, hops=1, patterns=[OWN | {"join": join}])
     texts = [
         one.example.text
         for one in made
