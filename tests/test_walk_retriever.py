@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from toy_scorer import ToyScorer
 
 import kgfm
 from kgfm.graph import EntityRecord, KnowledgeGraph
 from kgfm.pipeline import Pipeline
 from kgfm.pipeline.nearest import NearNames
 from kgfm.retrieval import RETRIEVERS, Answered, ask
+from kgfm.retrieval.walks import WalkRetriever
 from kgfm.retrieval.walks.base import MASK
 from kgfm.retrieval.walks.calibrate import calibrate
 from kgfm.retrieval.walks.explore import Explorer
@@ -303,6 +305,28 @@ def test_a_calibration_promises_what_is_kept() -> None:
         inside = (probability > low) & (probability < low + 0.1)
         said = np.mean([made(p) for p in probability[inside]])
         assert said == pytest.approx(right[inside].mean(), abs=0.06)
+
+
+@pytest.mark.parametrize(("kind", "values"), [(0, ()), (1, ("0",))])
+def test_topics_that_share_nothing_have_no_common_answer_and_their_number_is_zero(
+    kind: int, values: tuple[str, ...]
+) -> None:
+    triples = [("a", "likes", "x"), ("b", "likes", "y"), ("c", "likes", "x"), ("c", "likes", "z")]
+    graph = KnowledgeGraph.from_records([], triples)
+    retriever = WalkRetriever(graph, scorer=ToyScorer(kind=kind, both=1.0), hops=1)
+    asked = [
+        ask(f"a and {key}", [Mention(0, 1, "a", "a"), Mention(6, 7, key, key)], graph)
+        for key in "bc"
+    ]
+    apart, shared = (cut.found for cut in retriever.retrieve(asked))
+    assert apart is not None
+    assert apart.sought is not None
+    assert len(apart.sought.walks) == 2
+    assert not len(apart.rows)
+    assert apart.values == values
+    assert apart.refused == (None if values else "lacking")
+    assert shared is not None
+    assert [graph.keys[row] for row in shared.rows.tolist()] == ["x"]
 
 
 @pytest.mark.parametrize("given", [{"hops": 0}, {"budget": 0}, {"lacking": 1.0}, {"unsure": -0.1}])

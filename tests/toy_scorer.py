@@ -13,12 +13,12 @@ from kgfm.retrieval.walks.base import ENDS, Tree
 class ToyReading:
     """All texts are alike, and so are all kinds."""
 
-    def __init__(self, scores: np.ndarray, num_mentions: int) -> None:
+    def __init__(self, scores: np.ndarray, num_mentions: int, kind: int, both: float) -> None:
         self._scores = scores
         self._count = num_mentions
         self.mention = np.zeros(num_mentions, np.float32)
-        self.kind = np.tile(np.array([1, 0, 0], np.float32), (num_mentions, 1))
-        self.both = np.zeros(num_mentions, np.float32)
+        self.kind = np.tile(np.eye(3, dtype=np.float32)[kind], (num_mentions, 1))
+        self.both = np.full(num_mentions, both, np.float32)
         self.walks = np.arange(num_mentions)
 
     def logits(self, walks: np.ndarray) -> np.ndarray:
@@ -30,9 +30,15 @@ class ToyReading:
 
 
 class ToyScorer:
-    """Likes the first actions most, and hardly thinks that anything is lacking."""
+    """Likes the first actions most, and hardly thinks that anything is lacking.
 
-    def __init__(self) -> None:
+    Args:
+        kind: Number of what all texts ask for: entities, a count, yes or no.
+        both: Probability that what several topics share is meant.
+    """
+
+    def __init__(self, *, kind: int = 0, both: float = 0.0) -> None:
+        self.kind, self.both = kind, both
         self.scores = np.zeros(ENDS, np.float32)
 
     def bind(self, graph: Any, attributes: Sequence[str]) -> None:
@@ -43,7 +49,7 @@ class ToyScorer:
         self.learned = [*trees]
 
     def read(self, texts: Sequence[str], features: np.ndarray) -> ToyReading:
-        return ToyReading(self.scores, len(texts))
+        return ToyReading(self.scores, len(texts), self.kind, self.both)
 
     def weights(self) -> dict[str, np.ndarray]:
         return {"scores": self.scores}

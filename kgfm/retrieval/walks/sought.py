@@ -16,6 +16,8 @@ from kgfm.types import Found
 from kgfm.walks import KINDS, NO, YES, Kind, Sought, Walk, values_of
 
 _NEAR, _PER_MENTION = 4, 4
+_MEET = 0.3
+"""Walks that meet are what is meant if they are that likely beside the likeliest two."""
 _NO_ROWS = np.empty(0, np.int64)
 
 
@@ -71,7 +73,7 @@ class Reader:
         values = self._values(best, rows, about)
         calibrated = self.calibration(min(score, 1.0))
         refused = None
-        if walked.lacking > self.calibration.lacking:
+        if (not len(rows) and best.kind != "count") or walked.lacking > self.calibration.lacking:
             refused = "lacking"
         elif calibrated < self.unsure:
             refused = "unsure"
@@ -114,9 +116,12 @@ class Reader:
         for one, other in combinations(own.values(), 2):
             for log, walk in one:
                 for also, behind in other:
-                    if len(np.intersect1d(walk.rows, behind.rows)):
-                        met.append((float(np.exp((log + also) / 2)), (walk, behind)))
-        return sorted(met, key=lambda item: -item[0])
+                    met.append((float(np.exp((log + also) / 2)), (walk, behind)))
+        met.sort(key=lambda item: -item[0])
+        some = [item for item in met if len(np.intersect1d(*(walk.rows for walk in item[1])))]
+        # The likeliest walks may share nothing, and that is the answer unless others are as likely.
+        empty = met and (not some or some[0][0] < _MEET * met[0][0])
+        return met[:1] + some if empty else some
 
     @staticmethod
     def _rows(walks: Sequence[Prefix]) -> Int[np.ndarray, "_"]:
