@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from toy_scorer import ToyScorer
+from toy_scorer import ToyReading, ToyScorer
 
 import kgfm
 from kgfm.graph import EntityRecord, KnowledgeGraph
@@ -199,6 +201,29 @@ def test_an_answer_is_a_whole_set_with_the_walk_that_leads_to_it(
     assert set(answers(graph, said.sought)) == set(said.answers)
     assert said.refused is None
     assert 0 < said.score <= 1
+
+
+class LikesValues(ToyScorer):
+    """Likes attributes most, and thinks that what all mentions lead to is meant."""
+
+    def bind(self, graph: Any, attributes: Sequence[str]) -> None:
+        super().bind(graph, attributes)
+        self.scores[:-2] = self.scores[:-2][::-1]
+
+    def read(self, texts: Sequence[str], features: np.ndarray) -> ToyReading:
+        reading = super().read(texts, features)
+        reading.both[:] = 1
+        return reading
+
+
+def test_walks_that_meet_end_in_entities(graph: KnowledgeGraph) -> None:
+    retriever = RETRIEVERS.build({"name": "walks", "width": 40}, graph=graph, scorer=LikesValues())
+    for other in range(2, 9):
+        named = (Mention(0, 1, "a", "f1"), Mention(2, 3, "b", f"f{other}"))
+        found = retriever.retrieve([ask("a b", named, graph)])[0].found
+        assert found is not None
+        assert found.sought.kind == "entity"
+        assert len(found.sought.walks) == 2
 
 
 def test_a_text_that_names_nothing_is_refused_as_such(pipe: Pipeline) -> None:
