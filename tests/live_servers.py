@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from kgfm.graph import EntityRecord, KnowledgeGraph
-from kgfm.retrieval import GraphServer, Neighbour
+from kgfm.graph.records import as_json
+from kgfm.retrieval import Around, GraphServer, Neighbour
 from kgfm.retrieval.server import Triple
 from kgfm.stores.server import ServerUnavailableError
 
@@ -77,3 +78,28 @@ class SnapshotServer(GraphServer):
                 )
         labels = {key: graph.relation_labels[graph.relation_row(key)] for key in relations}
         return records, labels
+
+    def around(
+        self, entities: Sequence[str], *, longest: int, timeout: float
+    ) -> Mapping[str, Around]:
+        self._asked("around")
+        graph = self.graph
+        found = {}
+        for entity in entities:
+            if entity in graph:
+                row = graph.row(entity)
+                place = range(*graph.neighbour_indptr[row : row + 2].tolist())
+                links = [self._entry(number)[1:] for number in place]
+                attributes = graph.attributes(row)
+                found[entity] = Around(links if len(links) <= longest else None, attributes)
+        return found
+
+
+def around_of(server: GraphServer, keys: Sequence[str], longest: int = 1000) -> dict[str, object]:
+    """What leads on from each entity, as plain values in order; nothing where nothing does."""
+    found = server.around(keys, longest=longest, timeout=60)
+    return {
+        key: (one.links if one.links is None else sorted(one.links), as_json(one.attributes))
+        for key in keys
+        for one in [found.get(key, Around())]
+    }

@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from live_servers import SnapshotServer, around_of
 from neo4j_server import Neo4j, Proxy
 from test_live import both
 from test_live_sparql import assert_same_texts, drawn_seeds
+from test_walks_cypher import drawn_graph
 
 from kgfm import KnowledgeGraph
 from kgfm.datasets.metaqa import metaqa_graph
@@ -134,6 +137,32 @@ def test_whole_numbers_as_keys_and_several_labels(neo4j: Neo4j) -> None:
         assert_same_texts(graph, live.graph)
         odd = [Mention(0, 1, "x", "x`) DETACH DELETE n //"), Mention(0, 1, "x", "A/x")]
         assert len(live(odd).nodes) == 2
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_all_that_leads_on_is_what_a_snapshot_holds(neo4j: Neo4j, own: bool) -> None:
+    """Hostile keys and names; links there twice, loops, and to nodes that are not read; dates."""
+    if own:
+        graph = drawn_graph(Random(1))
+        graph.to_neo4j(neo4j.uri, **neo4j.login)
+        mapping = None
+    else:
+        neo4j.run("CREATE CONSTRAINT FOR (n:A) REQUIRE n.id IS UNIQUE")
+        neo4j.run(
+            "CREATE (a:A {id: 1, name: 'one', day: date('2020-01-01'), list: [2, 1]}), "
+            "(b:A {id: 2, name: 'two', size: 1.5}), (a)-[:R]->(b), (a)-[:R]->(b), (b)-[:S]->(b), "
+            "(a)-[:R]->(:B)"
+        )
+        options: dict[str, Any] = {"labels": ["A"], "key": "id", "say": None, **neo4j.login}
+        graph = KnowledgeGraph.from_neo4j(neo4j.uri, **options)
+        mapping = Neo4jMapping.from_json(graph.manifest["source"]["mapping"])
+    server = Neo4jServer(neo4j.uri, mapping=mapping, **neo4j.login)
+    keys = [*graph.keys, "nobody"]
+    for longest in (1000, 12, 2):
+        expected = around_of(SnapshotServer(graph), keys, longest)
+        assert around_of(server, keys, longest) == expected
+    assert server.questions == 3
+    server.close()
 
 
 def test_a_key_without_an_index_is_refused_with_the_statement_to_run(neo4j: Neo4j) -> None:

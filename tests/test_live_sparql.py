@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from live_servers import SnapshotServer, around_of
 from sparql_server import Oxigraph, Virtuoso, oxigraph_server
 from test_live import both
 from test_sparql import EX, HOSTILE, WORLD, as_n_triples, metaqa_n_triples, unlabelled
+from test_walks_sparql import drawn_statements
 
-from kgfm.graph import KnowledgeGraph
+from kgfm.graph import GraphSchema, KnowledgeGraph
 from kgfm.retrieval import LiveGraph, LiveRetriever
 from kgfm.retrieval.live_sparql import SparqlServer
 from kgfm.stores.server import ServerUnavailableError
@@ -167,6 +170,39 @@ def test_types_from_classes_above_are_those_of_the_snapshot(
     both(graph, live, [[EX + "a"]])
     assert_same_texts(graph, live.graph)
     assert graph.text(graph.row(EX + "a")) == "a (Film, Other, Thing, creative work)"
+
+
+@unlabelled
+@pytest.mark.parametrize("lateral", [True, False])
+@pytest.mark.parametrize("language", [("en", ""), ("*",)])
+def test_all_that_leads_on_is_what_a_snapshot_holds(
+    oxigraph: Oxigraph, tmp_path: Path, lateral: bool, language: tuple[str, ...]
+) -> None:
+    lines = drawn_statements(Random(0)).splitlines()
+    text = "\n".join(line for line in lines if "_:" not in line)  # a server names no blank node
+    (tmp_path / "graph.nt").write_text(text)
+    schema = GraphSchema(language=language)
+    graph = KnowledgeGraph.from_rdf(tmp_path / "graph.nt", schema=schema)
+    endpoint = Endpoint(oxigraph.put(text))
+    server = SparqlServer(endpoint, schema=schema)
+    server.lateral = lateral
+    keys = [*graph.keys, EX + "nobody", "no IRI"]
+    for longest in (1000, 12, 2):
+        expected = around_of(SnapshotServer(graph), keys, longest)
+        assert around_of(server, keys, longest) == expected
+    assert endpoint.questions == 3
+
+
+@unlabelled
+def test_an_entity_with_more_links_than_one_answer_holds_is_said_to_have_too_many(
+    oxigraph: Oxigraph,
+) -> None:
+    text = "".join(f"<{EX}hub> <{EX}q> <{EX}m{i}> .\n" for i in range(200))
+    text += f'<{EX}m1> <{EX}size> "3" .\n'
+    server = SparqlServer(Endpoint(oxigraph.put(text), max_bytes=10_000))
+    found = around_of(server, [EX + "hub", EX + "m1", EX + "m2"])
+    assert found[EX + "hub"] == (None, "")
+    assert found[EX + "m1"] == ([(EX + "q", True, EX + "hub")], f'{{"{EX}size":"3"}}')
 
 
 @unlabelled

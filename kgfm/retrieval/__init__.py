@@ -9,7 +9,7 @@ from kgfm.retrieval.live import LiveRetriever
 from kgfm.retrieval.live_graph import Graph, LiveGraph
 from kgfm.retrieval.paths import PathRetriever
 from kgfm.retrieval.ppr import PPRRetriever
-from kgfm.retrieval.server import GraphServer, Neighbour
+from kgfm.retrieval.server import Around, GraphServer, Neighbour
 from kgfm.retrieval.walks import WalkRetriever
 
 RETRIEVERS: Registry[Retriever] = Registry("retriever", Retriever, surroundings=("graph", "scorer"))
@@ -26,6 +26,7 @@ RETRIEVERS.update(
 __all__ = [
     "RETRIEVERS",
     "Answered",
+    "Around",
     "Graph",
     "GraphServer",
     "HopRetriever",

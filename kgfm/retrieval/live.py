@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,9 +10,9 @@ import numpy as np
 from kgfm.retrieval.base import checked_seeds
 from kgfm.retrieval.caps import BUDGET, FAN_OUT, CappedRetriever
 from kgfm.retrieval.recent import CircuitBreaker, RecentCache
+from kgfm.retrieval.remembered import Left, Remembered, check_numbers, time_until
 from kgfm.retrieval.server import Neighbour, Triple
 from kgfm.retrieval.walk import Walk
-from kgfm.stores.server import ServerUnavailableError
 from kgfm.types import Asked, Subgraph
 
 if TYPE_CHECKING:
@@ -83,16 +82,11 @@ class LiveRetriever(CappedRetriever):
                 "HopRetriever cuts from a snapshot."
             )
         super().__init__(graph, hops, budget, fan_out, hide_from_seed)
-        for name, value in {"deadline": deadline, "fresh": fresh}.items():
-            if not value > 0:
-                raise ValueError(f"{name} is a number of seconds above 0, got {value}.")
-        if remember < 0:
-            raise ValueError(f"remember is at least 0, got {remember}.")
+        check_numbers(deadline, remember, fresh)
         self.deadline, self.remember, self.fresh = deadline, remember, fresh
         self.breaker = breaker or CircuitBreaker()
+        self._remembered = Remembered(graph, remember, fresh)
         self._rows = RecentCache[tuple[str, bool], _Row](remember, fresh)
-        self._edges = RecentCache[frozenset[str], list[Triple]](remember // 20, fresh)
-        self._described = RecentCache[tuple[str, bool], bool](remember, fresh)
 
     def config(self) -> dict[str, object]:
         own = {"deadline": self.deadline, "remember": self.remember, "fresh": self.fresh}
@@ -110,9 +104,9 @@ class LiveRetriever(CappedRetriever):
         walks = [self._walk(one, rows) for one, rows in zip(asked, checked, strict=True)]
         if not any(walk.hops for walk in walks):
             return [self._subgraph(walk, []) for walk in walks]
-        ends = time.monotonic() + self.deadline
+        left = time_until(self.deadline, "hops, budget or fan_out")
         with self.breaker.guard():
-            return self._cut(walks, lambda: _left(ends, self.deadline))
+            return self._cut(walks, left)
 
     def _walk(self, asked: Asked, seeds: np.ndarray) -> Walk:
         keys, relations = self.graph.keys, self.graph.relation_keys
@@ -124,7 +118,7 @@ class LiveRetriever(CappedRetriever):
             shared=not isinstance(self.budget, list),
         )
 
-    def _cut(self, walks: Sequence[Walk], left: Callable[[], float]) -> list[Subgraph]:
+    def _cut(self, walks: Sequence[Walk], left: Left) -> list[Subgraph]:
         for hop in range(self.hops):
             budget = self.budget[hop] if isinstance(self.budget, list) else self.budget
             fan_out = self.fan_out[hop] if isinstance(self.fan_out, list) else self.fan_out
@@ -136,13 +130,14 @@ class LiveRetriever(CappedRetriever):
             rows = self._ask_rows(moving, fan_out, left)
             for walk in moving:
                 walk.step(rows, fan_out, budget)
-        edges = self._ask_edges([walk.nodes for walk in walks], left)
+        edges = self._remembered.edges([walk.nodes for walk in walks], left)
         relations = {relation for found in edges for _, relation, _ in found}
-        self._ask_names({key for walk in walks for key in walk.hops}, relations, left)
+        nodes = {key for walk in walks for key in walk.hops}
+        self._remembered.learn_names(nodes, relations, left)
         return [self._subgraph(walk, found) for walk, found in zip(walks, edges, strict=True)]
 
     def _ask_rows(
-        self, walks: Sequence[Walk], fan_out: int | None, left: Callable[[], float]
+        self, walks: Sequence[Walk], fan_out: int | None, left: Left
     ) -> dict[str, Sequence[Neighbour]]:
         """Return the rows of all frontiers, from memory or from the server.
 
@@ -175,35 +170,6 @@ class LiveRetriever(CappedRetriever):
                 self._rows.put((key, at_seeds), _Row(limit, found[key]))
         return found
 
-    def _ask_edges(
-        self, groups: Sequence[Sequence[str]], left: Callable[[], float]
-    ) -> list[list[Triple]]:
-        """Return the triples among the nodes of each text."""
-        wanted = [frozenset(group) for group in groups]
-        found = {nodes: self._edges.get(nodes) for nodes in wanted if nodes}
-        missing = [nodes for nodes, edges in found.items() if edges is None]
-        if missing:
-            asked = [sorted(nodes) for nodes in missing]
-            answer = self.graph.server.triples_among(asked, timeout=left())
-            for nodes, edges in zip(missing, answer, strict=True):
-                found[nodes] = sorted(set(edges))
-                self._edges.put(nodes, found[nodes] or [])
-        return [found.get(nodes) or [] for nodes in wanted]
-
-    def _ask_names(
-        self, entities: Iterable[str], relations: Iterable[str], left: Callable[[], float]
-    ) -> None:
-        """Teach the graph the names of what was met and is not known, or not lately."""
-        new = [key for key in sorted(entities) if not self._described.get((key, False))]
-        new_relations = [key for key in sorted(relations) if not self._described.get((key, True))]
-        if not new and not new_relations:
-            return
-        records, labels = self.graph.server.describe(new, new_relations, timeout=left())
-        self.graph.learn(records, labels)
-        for keys, is_relation in ((new, False), (new_relations, True)):
-            for key in keys:
-                self._described.put((key, is_relation), True)
-
     def _subgraph(self, walk: Walk, triples: Collection[Triple]) -> Subgraph:
         place = {key: node for node, key in enumerate(walk.hops)}
         shown = [triple for triple in triples if walk.shows(triple)]
@@ -215,14 +181,3 @@ class LiveRetriever(CappedRetriever):
             edge_type=np.array(relations, np.int32),
             hops=np.fromiter(walk.hops.values(), np.int32, len(walk.hops)),
         )
-
-
-def _left(ends: float, deadline: float) -> float:
-    """Return the seconds until the end; none left is a failure of the server."""
-    left = ends - time.monotonic()
-    if left <= 0:
-        raise ServerUnavailableError(
-            f"The graph server took longer than the deadline of {deadline:g} s; raise deadline=, "
-            "or lower hops, budget or fan_out."
-        )
-    return left

@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from kgfm.graph import EntityRecord
-from kgfm.retrieval.server import GraphServer, Neighbour, Triple
+from kgfm.retrieval.server import Around, GraphServer, Link, Neighbour, Triple
 from kgfm.stores.neo4j import Neo4jMapping, Server, inspect
 from kgfm.stores.neo4j.cypher import RELATION, Vocabulary, stored_name
 from kgfm.stores.neo4j.inspection import create_constraint
 from kgfm.stores.neo4j.mapping import NodeRecords
+from kgfm.stores.neo4j.rows import plain_properties
 from kgfm.stores.neo4j.server import list_of
 from kgfm.stores.server import ServerUnavailableError
 
@@ -115,11 +116,7 @@ class Neo4jServer(GraphServer):
             return {}
         shown = f"{self._mapping.inside('m')} AND NOT type(r) IN $without"
         query = (
-            f"{self._mapping.find()} CALL {{ WITH n CALL {{ "
-            f"WITH n MATCH (n)-[r{self._types}]->(m) WHERE {shown} RETURN r, m, false AS inward "
-            f"UNION ALL "
-            f"WITH n MATCH (n)<-[r{self._types}]-(m) WHERE {shown} RETURN r, m, true AS inward "
-            f"}} WITH DISTINCT type(r) AS relation, inward, m "
+            f"{self._mapping.find()} CALL {{ WITH n {self._both_ways(shown)} "
             f"WITH relation, inward, {self._mapping.text_key('m')} AS key, "
             f"{self._degree} AS degree ORDER BY degree, relation, inward, key LIMIT $limit "
             f"RETURN collect([degree, relation, inward, key]) AS entries }} RETURN row.key, entries"
@@ -137,6 +134,16 @@ class Neo4jServer(GraphServer):
             for key, entries in self._ask(query, parameters, timeout)
         }
 
+    def _both_ways(self, shown: str) -> str:
+        """Return the clauses that bind ``relation``, ``inward`` and ``m`` to each link of ``n``."""
+        return (
+            f"CALL {{ "
+            f"WITH n MATCH (n)-[r{self._types}]->(m) WHERE {shown} RETURN r, m, false AS inward "
+            f"UNION ALL "
+            f"WITH n MATCH (n)<-[r{self._types}]-(m) WHERE {shown} RETURN r, m, true AS inward "
+            f"}} WITH DISTINCT type(r) AS relation, inward, m"
+        )
+
     @property
     def _degree(self) -> str:
         """The expression for the number of triples that begin or end at ``m``."""
@@ -150,6 +157,35 @@ class Neo4jServer(GraphServer):
 
     def _stored(self, relation: str) -> str:
         return stored_name(relation) if self._mapping.own else relation
+
+    def around(
+        self, entities: Sequence[str], *, longest: int, timeout: float
+    ) -> Mapping[str, Around]:
+        rows = self._mapping.rows(entities)
+        if not rows:
+            return {}
+        links = "WITH row, n, [] AS links"
+        if self._types is not None:
+            links = (
+                f"CALL {{ WITH n {self._both_ways(self._mapping.inside('m'))} LIMIT $longest + 1 "
+                f"RETURN collect([relation, inward, {self._mapping.text_key('m')}]) AS links }}"
+            )
+        query = (
+            f"{self._mapping.find()} {links} RETURN row.key, labels(n), properties(n), "
+            "CASE WHEN size(links) > $longest THEN null ELSE links END"
+        )
+        make, found = NodeRecords(self._mapping), {}
+        parameters = {"rows": rows, "longest": longest}
+        for key, labels, properties, entries in self._ask(query, parameters, timeout):
+            record = make(key, labels, plain_properties(properties))
+            found[key] = Around(self._links(entries), record.attributes)
+        return found
+
+    def _links(self, entries: Sequence[Sequence[Any]] | None) -> list[Link] | None:
+        if entries is None:
+            return None
+        relation_key = self._mapping.relation_key
+        return [(relation_key(relation), inward, key) for relation, inward, key in entries]
 
     def triples_among(
         self, groups: Sequence[Sequence[str]], *, timeout: float

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from kgfm.graph import EntityRecord, GraphSchema
 from kgfm.retrieval.recent import RecentCache
-from kgfm.retrieval.server import GraphServer, Neighbour, Triple
+from kgfm.retrieval.server import Around, GraphServer, Link, Neighbour, Triple
 from kgfm.stores import rdf
 from kgfm.stores.literals import Literal
 from kgfm.stores.server import ServerUnavailableError
@@ -206,6 +206,59 @@ class SparqlServer(GraphServer):
     def _not_in(self, variable: str, predicates: Iterable[str]) -> str:
         listed = ", ".join(iri(key) for key in predicates if is_iri(key))
         return f"&& {variable} NOT IN ({listed})" if listed else ""
+
+    def around(
+        self, entities: Sequence[str], *, longest: int, timeout: float
+    ) -> Mapping[str, Around]:
+        ends = time.monotonic() + timeout
+
+        def ask(some: Sequence[str]) -> dict[str, Around]:
+            try:
+                return self._around(some, longest, ends)
+            except AnswerTooLargeError:
+                if len(some) > 1:
+                    raise
+                return {some[0]: Around(None)}
+
+        known = [key for key in entities if is_iri(key)]
+        return {key: one for found in _in_halves(known, ask) for key, one in found.items()}
+
+    def _around(self, entities: Sequence[str], longest: int, ends: float) -> dict[str, Around]:
+        try:
+            rows = self._ask(self._links_and_values(entities, longest), ends)
+        except AnswerTooLargeError:
+            raise
+        except ValueError:  # it cannot read the query
+            if not self.lateral:
+                raise
+            self.lateral = False
+            rows = self._ask(self._links_and_values(entities, longest), ends)
+        links: dict[str, set[Link]] = {key: set() for key in entities}
+        said = []
+        for entity, relation, inward, other in rows:
+            if inward is None:
+                said.append((_text(entity), _text(relation), other or ""))
+            else:
+                links[_text(entity)].add((_text(relation), _text(inward) == "1", _text(other)))
+        records = rdf.describe(said, self.schema)
+        return {
+            key: Around(
+                None if len(own) > longest else [*own],
+                records[key].attributes if key in records else {},
+            )
+            for key, own in links.items()
+        }
+
+    def _links_and_values(self, entities: Sequence[str], longest: int) -> str:
+        """Query for links, to one more than ``longest`` of each, and literals that are no names."""
+        values, row = f"VALUES ?e {{ {iris(entities)} }}", self._row(())
+        if self.lateral:
+            row = f"LATERAL {{ SELECT ?e ?r ?i ?n WHERE {{ {row} }} LIMIT {int(longest) + 1} }}"
+        names = self.schema.label + self.schema.alias + self.schema.description
+        literals = f"?e ?r ?n FILTER(isLiteral(?n) {self._not_in('?r', names)})"
+        return (
+            f"SELECT ?e ?r ?i ?n WHERE {{ {{ {values} {row} }} UNION {{ {values} {literals} }} }}"
+        )
 
     def triples_among(
         self, groups: Sequence[Sequence[str]], *, timeout: float

@@ -1,10 +1,11 @@
-"""What a live retriever asks of a graph server: three questions, each for a whole batch."""
+"""What a live retriever asks of a graph server: few questions, each for a whole batch."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from kgfm.graph import EntityRecord
 
@@ -21,6 +22,19 @@ class Neighbour(NamedTuple):
     inward: bool
     """True where the neighbour is the head of the triple."""
     key: str
+
+
+Link = tuple[str, bool, str]
+"""Of an entity: the relation, whether the other end is the head, and the key of the other end."""
+
+
+class Around(NamedTuple):
+    """All that leads on from an entity."""
+
+    links: Sequence[Link] | None = ()
+    """One for each triple and direction, in any order; ``None`` where they are too many."""
+    attributes: Mapping[str, Any] = MappingProxyType({})
+    """Values by name, as an :class:`kgfm.graph.EntityRecord` has them."""
 
 
 class GraphServer(ABC):
@@ -86,6 +100,25 @@ class GraphServer(ABC):
 
         Records have the label, aliases, description and types that a snapshot has; an entity or a
         relation of which nothing is known may be left out.
+        """
+
+    @abstractmethod
+    def around(
+        self, entities: Sequence[str], *, longest: int, timeout: float
+    ) -> Mapping[str, Around]:
+        """Return all links of each entity, both ways, and its attributes.
+
+        These are the entries of its whole row of neighbours, without degrees, and the attributes
+        that a snapshot has.
+
+        Args:
+            entities: Keys, none twice.
+            longest: Of an entity with more links than that ``None`` is said in their place, and
+                also of one with more than the server sends at once.
+            timeout: Seconds until the answer is of no use.
+
+        Returns:
+            By entity; one of which nothing is known may be left out.
         """
 
     def close(self) -> None:
