@@ -165,6 +165,8 @@ def load(folder: Path, *, graph: Graph | None = None) -> Pipeline:
         names = load_graph(folder, manifest)
         encode = TextEncoder(config["text_encoder"])
         config["linker"] = LINKERS.build(config["linker"], graph=names, encode=encode)
+        # What its relations are called need not be asked when one is met.
+        graph.learn({}, dict(zip(names.relation_keys, names.relation_labels, strict=True)))
     pipeline = Pipeline(graph, **config, backbone=backbone, vectors=vectors)
     pipeline.training = training
     if pipeline.retriever is not None and pipeline.retriever.learns:

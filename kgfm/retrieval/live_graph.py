@@ -131,9 +131,17 @@ class LiveGraph:
         """Return what a text encoder reads: ``label (type, type). description``."""
         return as_text(self.labels[row], self.types(row), self._record(row).description)
 
+    def is_named(self, relation: str) -> bool:
+        """Whether it was learned what a relation is called."""
+        return self.relation_keys.find(relation) in self._relation_labels
+
+    def relation_label(self, key: str) -> str:
+        """Return the label of a relation given by its key, or the local name of the key."""
+        return self._relation_labels.get(self.relation_row(key)) or local_name(key)
+
     def relation_text(self, row: int) -> str:
         """Return a relation's label with underscores and camelCase as spaces."""
-        return as_words(self._relation_labels.get(row) or local_name(self.relation_keys[row]))
+        return as_words(self.relation_label(self.relation_keys[row]))
 
     def _record(self, row: int) -> EntityRecord:
         return self._records.get(row) or EntityRecord(self.keys[row])

@@ -132,12 +132,17 @@ def _settle(
     """End what cannot go on; return the others."""
     on = []
     for one in prefixes:
-        is_value = bool(one.actions) and one.actions[-1] >= 2 * explorer.steps.num_relations
-        if is_value or len(one.rows) > most:
-            found[question_of[one.mention]].ended.append((one.log, one))
-        else:
+        if goes_on(one, explorer, most):
             on.append(one)
+        else:
+            found[question_of[one.mention]].ended.append((one.log, one))
     return on
+
+
+def goes_on(walk: Prefix, explorer: Explorer, most: int) -> bool:
+    """Whether a walk may go on, which one that ends in values may not."""
+    is_value = bool(walk.actions) and walk.actions[-1] >= 2 * explorer.steps.num_relations
+    return not is_value and explorer.leads_on(walk.rows, most)
 
 
 def _choices(logits: np.ndarray, on: Sequence[Rows], depth: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,17 +53,32 @@ class Explorer:
     Args:
         graph: A snapshot.
         come_back: Whether walks may come back to their topic.
+        attributes: Names that are actions even where no entity of the graph bears them.
+        closed: Rows of entities of which it is not known what leads on; a set with one of them
+            leads on no more.
     """
 
-    def __init__(self, graph: KnowledgeGraph, *, come_back: bool = False) -> None:
+    def __init__(
+        self,
+        graph: KnowledgeGraph,
+        *,
+        come_back: bool = False,
+        attributes: Iterable[str] = (),
+        closed: Iterable[int] = (),
+    ) -> None:
         self.graph = graph
         self.come_back = come_back
-        self.steps = Steps(graph)
+        self.steps = Steps(graph, attributes)
+        self._closed = np.fromiter(closed, np.int64)
         self._own = threading.local()  # scratch of a thread's own: the kernels run without a lock
 
     @property
     def num_actions(self) -> int:
         return self.steps.num_actions
+
+    def leads_on(self, rows: Rows, most: int) -> bool:
+        """Whether walks may go on from a set: not from one of more than ``most`` entities."""
+        return len(rows) <= most and not np.isin(self._closed, rows).any()
 
     def _scratch(self) -> tuple[np.ndarray, np.ndarray]:
         if not hasattr(self._own, "scratch"):

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from kgfm.retrieval.base import Answered, Retriever, checked_seeds, needs_snapshot
+from kgfm.retrieval.base import Answered, Retriever, checked_seeds
 from kgfm.retrieval.caps import BUDGET
+from kgfm.retrieval.live_graph import Graph, LiveGraph
+from kgfm.retrieval.recent import CircuitBreaker
+from kgfm.retrieval.remembered import Remembered, check_numbers, time_until
 from kgfm.retrieval.walks.base import Scorer
-from kgfm.retrieval.walks.beam import Walked, beam
 from kgfm.retrieval.walks.calibrate import Calibration, calibrate
 from kgfm.retrieval.walks.explore import Explorer
-from kgfm.retrieval.walks.shown import Shown
-from kgfm.retrieval.walks.sought import Reader
-from kgfm.retrieval.walks.teach import Best, Caps, Teacher, features_of, masked, topics_of
+from kgfm.retrieval.walks.follow import Begun, Follower
+from kgfm.retrieval.walks.live import LiveWalks
+from kgfm.retrieval.walks.part import Part
+from kgfm.retrieval.walks.teach import Best, Caps, Teacher
 from kgfm.types import Asked, Subgraph
-
-if TYPE_CHECKING:
-    from kgfm.graph import KnowledgeGraph
 
 _CHUNK = 64
 _RARE = 0.05
@@ -37,6 +37,10 @@ _SETTINGS = (
     "refused",
     "unsure",
     "epochs",
+    "longest",
+    "deadline",
+    "remember",
+    "fresh",
 )
 
 
@@ -52,8 +56,16 @@ class WalkRetriever(Retriever):
     The subgraph holds the seeds and ways to the answers of the likeliest sets, to a budget. The
     prior of a node is ``log sum p(walk) [node in set]``.
 
+    What was learned over a snapshot answers over a live graph as well, with the same walks, sets
+    and subgraphs as over a snapshot of the server (by key; rows are the live graph's own, in the
+    order of the keys). For a batch of texts the server is asked once for each step of a walk, once
+    for the edges among the nodes that are shown and once for names, whatever the number of texts;
+    where relations come up that the live graph has not met yet, also for what they are called. Of
+    an entity in a set all links are fetched, so one with more than ``longest`` links leads on no
+    more, and a text that names one is answered from its words alone.
+
     Args:
-        graph: A snapshot.
+        graph: Where to walk; to learn it has to be a snapshot.
         scorer: Scores walks; what is learned stands in it.
         hops: Steps of a walk at most.
         width: Walks of a question that are followed after each step.
@@ -70,18 +82,25 @@ class WalkRetriever(Retriever):
             to lack it.
         unsure: Scores below are no answer; 0 answers always.
         epochs: Of learning; ``None`` chooses by the number of questions.
+        longest: Links of an entity that are fetched from a server at most; this and what follows
+            matters over a live graph only.
+        deadline: Seconds for one batch, all questions to the server together.
+        remember: Number of entities of which links, attributes and names are kept, and twenty times
+            the number of texts whose edges are; the ones used last stay.
+        fresh: Seconds after which what is remembered is asked again.
+        breaker: What keeps a failing server from being asked; by default three failures in a row
+            open it for ten seconds.
 
     Raises:
         ValueError: A number is out of its range.
-        TypeError: The graph is on a server.
     """
 
-    graph: KnowledgeGraph
+    graph: Graph
     learns = True
 
     def __init__(
         self,
-        graph: KnowledgeGraph,
+        graph: Graph,
         *,
         scorer: Scorer | None = None,
         hops: int = 3,
@@ -95,10 +114,15 @@ class WalkRetriever(Retriever):
         refused: float = 0.03,
         unsure: float = 0.0,
         epochs: int | None = None,
+        longest: int = 10_000,
+        deadline: float = 5.0,
+        remember: int = 20_000,
+        fresh: float = 300.0,
+        breaker: CircuitBreaker | None = None,
     ) -> None:
-        self.graph = needs_snapshot(graph, "walks")
+        self.graph = graph
         given = {"hops": hops, "width": width, "most": most, "budget": budget, "sets": sets}
-        for name, value in given.items():
+        for name, value in {**given, "longest": longest}.items():
             if value < 1:
                 raise ValueError(f"{name} is at least 1, got {value}.")
         for name, share in {"lacking": lacking, "refused": refused, "unsure": unsure}.items():
@@ -108,6 +132,10 @@ class WalkRetriever(Retriever):
         self.hops, self.width, self.most, self.budget, self.sets = hops, width, most, budget, sets
         self.come_back, self.lacking, self.composed = come_back, lacking, composed
         self.refused, self.unsure, self.epochs = refused, unsure, epochs
+        check_numbers(deadline, remember, fresh)
+        self.longest, self.deadline = longest, deadline
+        self.remember, self.fresh = remember, fresh
+        self.breaker = breaker or CircuitBreaker()
         self.calibration = Calibration()
 
     def config(self) -> dict[str, Any]:
@@ -115,21 +143,56 @@ class WalkRetriever(Retriever):
 
     @cached_property
     def explorer(self) -> Explorer:
+        """What follows relations over all of a snapshot.
+
+        Raises:
+            TypeError: The graph is on a server.
+        """
+        if isinstance(self.graph, LiveGraph):
+            raise TypeError(
+                "Walks learn over a snapshot, since all walks from all topics are weighed, and "
+                f"{self.graph!r} stays on its server. Fit and save the pipeline over a snapshot of "
+                "it, and then open it with Pipeline.load(folder, graph=the live graph)."
+            )
         return Explorer(self.graph, come_back=self.come_back)
 
     @cached_property
     def _bound(self) -> Scorer:
+        """The scorer; over a live graph the actions that it knows grow with what is met."""
         if self.scorer is None:
             raise TypeError("walks needs a scorer; a Pipeline gives it one.")
-        self.scorer.bind(self.graph, self.explorer.steps.attributes)
+        if not isinstance(self.graph, LiveGraph):
+            self.scorer.bind(self.graph, self.explorer.steps.attributes)
         return self.scorer
+
+    @cached_property
+    def _live_walks(self) -> LiveWalks:
+        assert isinstance(self.graph, LiveGraph)
+        remembered = Remembered(self.graph, self.remember, self.fresh)
+        return LiveWalks(self.graph, self._bound, self._over, remembered, self.longest)
+
+    def _over(self, part: Part, attributes: Sequence[str]) -> Follower:
+        return self._follower(
+            Explorer(
+                part.graph, come_back=self.come_back, attributes=attributes, closed=part.closed
+            )
+        )
+
+    def _follower(self, explorer: Explorer) -> Follower:
+        return Follower(
+            explorer, self.calibration, self.width, self.most, self.budget, self.sets, self.unsure
+        )
 
     # -- learning ----------------------------------------------------------------------------------
 
     def learn(
         self, train: Sequence[Answered], validation: Sequence[Answered], *, seed: int = 0
     ) -> None:
-        """Learn which relations questions ask for, from their answers."""
+        """Learn which relations questions ask for, from their answers.
+
+        Raises:
+            TypeError: The graph is on a server.
+        """
         teacher = Teacher(self.explorer, Caps(self.hops, self.most))
         random = np.random.default_rng(seed)
         trees, known = [], []
@@ -208,44 +271,19 @@ class WalkRetriever(Retriever):
             TypeError: Not texts are asked about, but bare rows.
             IndexError: A seed is no row of the graph.
             RuntimeError: Nothing was learned yet.
+            ServerUnavailableError: The server of a live graph does not answer in time, or did not
+                lately.
         """
         checked_seeds(asked, self.graph)
+        if isinstance(self.graph, LiveGraph):
+            left = time_until(self.deadline, "hops, width or longest")
+            with self.breaker.guard():
+                return self._live_walks.retrieve(asked, self.hops, left)
         found: list[Subgraph] = []
+        follower = self._follower(self.explorer)
         for start in range(0, len(asked), _CHUNK):
-            found += self._some(asked[start : start + _CHUNK])
+            begun = Begun.of(asked[start : start + _CHUNK], self.graph)
+            reading = self._bound.read(begun.texts, begun.features) if begun.texts else None
+            walked = follower.walk(begun, reading, self.hops)
+            found += follower.show(begun, reading, walked)
         return found
-
-    def _some(self, asked: Sequence[Asked]) -> list[Subgraph]:
-        reader = Reader(self.explorer, self.calibration, self.unsure)
-        show = Shown(self.graph, self.budget, self.sets)
-        texts: list[str] = []
-        features: list[tuple[float, ...]] = []
-        topics: list[int] = []
-        numbers: list[np.ndarray] = []
-        for one in asked:
-            begin = len(texts)
-            for mention in topics_of(one):
-                row = int(one.rows[mention])
-                topics.append(row)
-                texts.append(masked(one.text, one.mentions[mention]))
-                features.append(features_of(one.mentions[mention], int(self.graph.degree[row])))
-            numbers.append(np.arange(begin, len(texts)))
-        if not texts:
-            return [show(one, Walked(), reader.unnamed()) for one in asked]
-        reading = self._bound.read(texts, np.array(features, np.float32))
-        hidden = [self.explorer.hidden_from(one) for one in asked]
-        walked = beam(
-            self.explorer,
-            reading,
-            numbers,
-            topics,
-            hidden,
-            hops=self.hops,
-            width=self.width,
-            most=self.most,
-        )
-        made = []
-        for one, own, walks in zip(asked, numbers, walked, strict=True):
-            said = reader(own, reading, topics, walks) if len(own) else reader.unnamed()
-            made.append(show(one, walks, said))
-        return made

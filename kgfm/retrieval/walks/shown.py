@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _FLOOR = 1e-4
 """The least probability of a node in the prior: walks that were not followed may lead to it."""
 _PATHS = 32
+Way = tuple[float, list[int], Prefix]
+"""Log-probability of a walk, the rows on one way along it, and the walk."""
 
 
 class Shown:
@@ -37,11 +39,24 @@ class Shown:
 
     def __call__(self, asked: Asked, walked: Walked, found: Found) -> Subgraph:
         """Return the nodes of ways to answers, the edges among them, the prior and the ways."""
+        hops, ways = self.ways(asked, walked)
+        nodes = np.fromiter(hops, np.int64, len(hops))
+        cut = self._among.retrieve([Asked.at(nodes, without=asked.without)])[0]
+        return replace(
+            cut,
+            hops=np.fromiter(hops.values(), np.int32, len(hops)),
+            prior=self._prior(nodes, walked),
+            paths=self._paths(cut, ways),
+            found=found,
+        )
+
+    def ways(self, asked: Asked, walked: Walked) -> tuple[dict[int, int], list[Way]]:
+        """Return the nodes, each with its distance from the seeds, and the ways to answers."""
         hops: dict[int, int] = {}
         for row in asked.seeds.tolist():
             if len(hops) < self.budget:
                 hops.setdefault(row, 0)
-        ways: list[tuple[float, list[int], Prefix]] = []
+        ways: list[Way] = []
         sets: set[bytes] = set()
         for log, walk in walked.ended:
             key = np.sort(walk.rows).tobytes()
@@ -57,15 +72,7 @@ class Shown:
                 for hop, row in enumerate(way):
                     hops.setdefault(row, hop)
                 ways.append((log, way, walk))
-        nodes = np.fromiter(hops, np.int64, len(hops))
-        cut = self._among.retrieve([Asked.at(nodes, without=asked.without)])[0]
-        return replace(
-            cut,
-            hops=np.fromiter(hops.values(), np.int32, len(hops)),
-            prior=self._prior(nodes, walked),
-            paths=self._paths(cut, ways),
-            found=found,
-        )
+        return hops, ways
 
     @staticmethod
     def _prior(nodes: np.ndarray, walked: Walked) -> np.ndarray:
@@ -75,9 +82,7 @@ class Shown:
         prior: np.ndarray = np.log(np.minimum(total, 1.0)).astype(np.float32)
         return prior
 
-    def _paths(
-        self, cut: Subgraph, ways: list[tuple[float, list[int], Prefix]]
-    ) -> tuple[Path, ...]:
+    def _paths(self, cut: Subgraph, ways: list[Way]) -> tuple[Path, ...]:
         place = {int(row): node for node, row in enumerate(cut.nodes)}
         heads, tails = cut.edge_index.tolist()
         edge = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,12 +26,13 @@ class Steps:
 
     Args:
         graph: A snapshot.
+        attributes: Names that are actions even where no entity of the graph bears them.
     """
 
-    def __init__(self, graph: KnowledgeGraph) -> None:
+    def __init__(self, graph: KnowledgeGraph, attributes: Iterable[str] = ()) -> None:
         self.graph = graph
         self.num_relations = graph.num_relations
-        names, bearers, attribute = _attributes(graph)
+        names, bearers, attribute = _attributes(graph, attributes)
         self.attributes: tuple[str, ...] = names
         heads, tails = graph.heads.astype(np.int64), graph.tails.astype(np.int64)
         relations = graph.relations.astype(np.int64)
@@ -85,11 +87,11 @@ class Steps:
         return sum(array.nbytes for array in self.arrays)
 
 
-def _attributes(graph: KnowledgeGraph) -> tuple[tuple[str, ...], Any, Any]:
+def _attributes(graph: KnowledgeGraph, also: Iterable[str]) -> tuple[tuple[str, ...], Any, Any]:
     """Names of all attributes, and for each that an entity bears its row and the name's number."""
     texts = graph.attribute_texts
     bear = np.flatnonzero(np.diff(texts.offsets) > 0)
-    number: dict[str, int] = {}
+    number = {name: place for place, name in enumerate(dict.fromkeys(also))}
     rows, given = [], []
     for row in bear.tolist():
         for name in graph.attributes(row):
