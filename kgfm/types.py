@@ -142,8 +142,8 @@ class Found:
     Args:
         sought: The walks that lead to it, a :class:`kgfm.walks.Sought`; ``None`` where there is
             none.
-        rows: Rows of all entities of the set, ascending; those that bear the values, or that are
-            counted.
+        rows: Rows of all entities of the set, in the order of their keys; those that bear the
+            values, or that are counted.
         values: The answers that are no entities: numbers, dates, strings, yes or no.
         score: How likely this is what is asked for, from 0 to 1.
         lacking: How likely the graph lacks what is asked for.

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from live_servers import SnapshotServer
 from neo4j_server import Neo4j
-from sparql_server import Oxigraph
-from test_sparql import unlabelled
+from sparql_server import Oxigraph, Virtuoso
+from test_sparql import EX, unlabelled
 from test_walk_retriever import FILMS, examples, world
 from test_walks_cypher import drawn_graph
 from test_walks_sparql import drawn_statements
@@ -291,6 +291,9 @@ def test_a_dead_server_is_no_longer_asked(graph: KnowledgeGraph) -> None:
     for _ in range(4):
         with pytest.raises(ServerUnavailableError):
             live_found(live, [("text", ["f1"], [])])
+    (one,) = live_found(live, [("text", [], [])])
+    assert one["found"][5] == "unnamed", "what names nothing is no question to the server"
+    assert breaker.is_open
     assert server.questions == ["around"] * 2
 
 
@@ -314,6 +317,11 @@ def test_arguments_out_of_range_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         WalkRetriever(LiveGraph(SnapshotServer(graph)), scorer=NameScorer(), **wrong)
+
+
+def test_walks_without_a_scorer_are_refused_at_once(graph: KnowledgeGraph) -> None:
+    with pytest.raises(TypeError, match="needs a scorer"):
+        WalkRetriever(LiveGraph(SnapshotServer(graph)))
 
 
 # -- pipelines -------------------------------------------------------------------------------------
@@ -436,24 +444,45 @@ def test_walks_over_neo4j_are_those_of_the_snapshot(neo4j: Neo4j, seed: int) -> 
     server.close()
 
 
-@pytest.mark.sparql
-@unlabelled
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("lateral", [True, False])
-def test_walks_over_sparql_are_those_of_the_snapshot(
-    oxigraph: Oxigraph, tmp_path: Path, seed: int, lateral: bool
+@pytest.fixture
+def statements(request: pytest.FixtureRequest) -> str:
+    """Links and literals without blank nodes, which no server names."""
+    lines = drawn_statements(Random(request.param)).splitlines()
+    return "\n".join(line for line in lines if "_:" not in line)
+
+
+def assert_walks_are_those_of_the_snapshot(
+    server: SparqlServer, statements: str, folder: Path
 ) -> None:
-    random = Random(seed)
-    lines = drawn_statements(random).splitlines()
-    text = "\n".join(line for line in lines if "_:" not in line)
-    (tmp_path / "graph.nt").write_text(text)
-    graph = KnowledgeGraph.from_rdf(tmp_path / "graph.nt")
-    server = SparqlServer(Endpoint(oxigraph.put(text)))
-    server.lateral = lateral
-    texts = questions(graph, random, 40, [*graph.keys])
+    (folder / "graph.nt").write_text(statements)
+    graph = KnowledgeGraph.from_rdf(folder / "graph.nt")
+    texts = questions(graph, Random(0), 40, [*graph.keys])
     expected, found, live = both(graph, server, texts)
     assert found == expected
     asked = server.endpoint.questions
-    assert asked <= 8  # three steps, edges, names, and what relations are called
+    assert asked <= 9  # three steps, edges, names, what relations are called, and LATERAL once
     live_found(WalkRetriever(live.graph, scorer=NameScorer(), deadline=120), texts)
     assert server.endpoint.questions <= asked + 5
+
+
+@pytest.mark.sparql
+@unlabelled
+@pytest.mark.parametrize("statements", range(3), indirect=True)
+@pytest.mark.parametrize("lateral", [True, False])
+def test_walks_over_sparql_are_those_of_the_snapshot(
+    oxigraph: Oxigraph, tmp_path: Path, statements: str, lateral: bool
+) -> None:
+    server = SparqlServer(Endpoint(oxigraph.put(statements)))
+    server.lateral = lateral
+    assert_walks_are_those_of_the_snapshot(server, statements, tmp_path)
+
+
+@pytest.mark.sparql
+@unlabelled
+@pytest.mark.parametrize("statements", [5], indirect=True)
+def test_walks_over_virtuoso_are_those_of_the_snapshot(
+    virtuoso: Virtuoso, tmp_path: Path, statements: str
+) -> None:
+    virtuoso.put(statements, EX + "walks")
+    server = SparqlServer(Endpoint(virtuoso.url, graph=EX + "walks"))
+    assert_walks_are_those_of_the_snapshot(server, statements, tmp_path)

@@ -29,7 +29,10 @@ def check_linker(linker: object) -> None:
 
 
 def live_retriever(retriever: Any) -> Any:
-    """Return what walks by the same caps on a server as ``hops`` does over a snapshot."""
+    """Return what goes by the same caps on a server as ``hops`` does over a snapshot.
+
+    Others see by the graph where it is, as ``walks`` does, or say that they need a snapshot.
+    """
     if retriever == "hops":
         return "live"
     if isinstance(retriever, Mapping) and retriever.get("name") == "hops":

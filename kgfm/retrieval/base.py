@@ -107,8 +107,8 @@ def needs_snapshot(graph: KnowledgeGraph, name: str) -> KnowledgeGraph:
     if hasattr(graph, "server"):
         raise TypeError(
             f"{name} needs a snapshot: it reads rows whole and in numbers that no server should be "
-            f"asked for, and {graph!r} stays on its server. Use hops, which a server can follow, "
-            "or bring the graph here with KnowledgeGraph.from_neo4j or from_sparql."
+            f"asked for, and {graph!r} stays on its server. Use hops or walks, which a server "
+            "can follow, or bring the graph here with KnowledgeGraph.from_neo4j or from_sparql."
         )
     return graph
 

@@ -38,8 +38,8 @@ class SparqlServer(GraphServer):
     ``server_timeout=("timeout", 1000.0)``, Oxigraph is started with ``--timeout-s``.
 
     Blank nodes have no names that outlive an answer, so they are no neighbours here, though they
-    count in the degrees; a graph whose blank nodes matter needs a snapshot. Keys that are no IRIs
-    are unknown to the server and are not sent.
+    count in the degrees (not in those of walks); a graph whose blank nodes matter needs a snapshot.
+    Keys that are no IRIs are unknown to the server and are not sent.
 
     Args:
         endpoint: The address, or an endpoint made ready.

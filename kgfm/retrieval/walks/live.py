@@ -20,8 +20,6 @@ from kgfm.types import Asked, Subgraph
 _log = logging.getLogger(__name__)
 Vocabulary = tuple[tuple[tuple[str, str], ...], tuple[str, ...]]
 """Relations, each with its label, and attributes."""
-
-
 Over = Callable[[Part, Sequence[str]], Follower]
 """Makes what follows walks over a part, with these attributes among the actions."""
 
@@ -97,8 +95,8 @@ class LiveWalks:
         is_lost = [any(map(part.is_closed, own)) for own in topics]
         if any(is_lost):
             _log.warning(
-                "Answering %d texts without the graph: they name entities with more than %d links; "
-                "raise longest= to follow them.",
+                "Answering %d texts without the graph: they name entities with more links than "
+                "longest=%d, or than the server sends at once.",
                 sum(is_lost),
                 self._longest,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any
@@ -61,8 +62,9 @@ class WalkRetriever(Retriever):
     order of the keys). For a batch of texts the server is asked once for each step of a walk, once
     for the edges among the nodes that are shown and once for names, whatever the number of texts;
     where relations come up that the live graph has not met yet, also for what they are called. Of
-    an entity in a set all links are fetched, so one with more than ``longest`` links leads on no
-    more, and a text that names one is answered from its words alone.
+    an entity in a set all links are fetched; so a set leads on no more that has one in it with more
+    than ``longest`` links, or with more than the server sends at once, and a text that names such
+    an entity is answered from its words alone.
 
     Args:
         graph: Where to walk; to learn it has to be a snapshot.
@@ -137,6 +139,10 @@ class WalkRetriever(Retriever):
         self.remember, self.fresh = remember, fresh
         self.breaker = breaker or CircuitBreaker()
         self.calibration = Calibration()
+        self._live: LiveWalks | None = None
+        if isinstance(graph, LiveGraph):
+            remembered = Remembered(graph, remember, fresh)
+            self._live = LiveWalks(graph, self._given_scorer, self._over, remembered, longest)
 
     def config(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _SETTINGS}
@@ -156,20 +162,19 @@ class WalkRetriever(Retriever):
             )
         return Explorer(self.graph, come_back=self.come_back)
 
-    @cached_property
-    def _bound(self) -> Scorer:
-        """The scorer; over a live graph the actions that it knows grow with what is met."""
+    @property
+    def _given_scorer(self) -> Scorer:
         if self.scorer is None:
             raise TypeError("walks needs a scorer; a Pipeline gives it one.")
-        if not isinstance(self.graph, LiveGraph):
-            self.scorer.bind(self.graph, self.explorer.steps.attributes)
         return self.scorer
 
     @cached_property
-    def _live_walks(self) -> LiveWalks:
-        assert isinstance(self.graph, LiveGraph)
-        remembered = Remembered(self.graph, self.remember, self.fresh)
-        return LiveWalks(self.graph, self._bound, self._over, remembered, self.longest)
+    def _bound(self) -> Scorer:
+        """The scorer; over a live graph the actions that it knows grow with what is met."""
+        scorer = self._given_scorer
+        if self._live is None:
+            scorer.bind(self.graph, self.explorer.steps.attributes)
+        return scorer
 
     def _over(self, part: Part, attributes: Sequence[str]) -> Follower:
         return self._follower(
@@ -276,9 +281,7 @@ class WalkRetriever(Retriever):
         """
         checked_seeds(asked, self.graph)
         if isinstance(self.graph, LiveGraph):
-            left = time_until(self.deadline, "hops, width or longest")
-            with self.breaker.guard():
-                return self._live_walks.retrieve(asked, self.hops, left)
+            return self._retrieve_live(asked)
         found: list[Subgraph] = []
         follower = self._follower(self.explorer)
         for start in range(0, len(asked), _CHUNK):
@@ -287,3 +290,10 @@ class WalkRetriever(Retriever):
             walked = follower.walk(begun, reading, self.hops)
             found += follower.show(begun, reading, walked)
         return found
+
+    def _retrieve_live(self, asked: Sequence[Asked]) -> list[Subgraph]:
+        assert self._live is not None
+        left = time_until(self.deadline, "hops, width or longest")
+        asks = any(len(one.seeds) for one in asked)  # else the server has no say
+        with self.breaker.guard() if asks else nullcontext():
+            return self._live.retrieve(asked, self.hops, left)
