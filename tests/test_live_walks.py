@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 import zlib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -24,7 +26,7 @@ from toy_scorer import ToyReading, ToyScorer
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking import Linker
 from kgfm.pipeline import Pipeline
-from kgfm.retrieval import GraphServer, LiveGraph, WalkRetriever, ask
+from kgfm.retrieval import Around, GraphServer, LiveGraph, WalkRetriever, ask
 from kgfm.retrieval.live_neo4j import Neo4jServer
 from kgfm.retrieval.live_sparql import SparqlServer
 from kgfm.retrieval.recent import CircuitBreaker
@@ -295,6 +297,43 @@ def test_a_dead_server_is_no_longer_asked(graph: KnowledgeGraph) -> None:
     assert one["found"][5] == "unnamed", "what names nothing is no question to the server"
     assert breaker.is_open
     assert server.questions == ["around"] * 2
+
+
+class Slow(SnapshotServer):
+    """Takes its time, and writes down how much it was given."""
+
+    def __init__(self, graph: KnowledgeGraph) -> None:
+        super().__init__(graph)
+        self.given: list[float] = []
+
+    def around(
+        self, entities: Sequence[str], *, longest: int, timeout: float
+    ) -> Mapping[str, Around]:
+        self.given.append(timeout)
+        time.sleep(0.2)
+        return super().around(entities, longest=longest, timeout=timeout)
+
+
+def test_all_questions_of_a_batch_share_one_deadline(graph: KnowledgeGraph) -> None:
+    server = Slow(graph)
+    live = WalkRetriever(LiveGraph(server), scorer=NameScorer(), deadline=60)
+    live_found(live, [("text", ["f1"], [])])
+    assert 60 > server.given[0] > server.given[1] + 0.2 > server.given[2] + 0.4
+    live.deadline = 0.1
+    with pytest.raises(ServerUnavailableError, match=r"deadline of 0.1 s"):
+        live_found(live, [("text", ["f2"], [])])
+    assert len(server.given) == 4
+
+
+def test_threads_that_share_a_retriever_do_not_disturb_each_other() -> None:
+    graph = drawn_graph(Random(7))
+    texts = questions(graph, Random(8), 24, [*graph.keys])
+    snapshot = WalkRetriever(graph, scorer=NameScorer())
+    expected = [by_key(one, graph) for one in snapshot.retrieve(asked_of(graph, texts))]
+    live = WalkRetriever(LiveGraph(SnapshotServer(graph)), scorer=NameScorer(), deadline=120)
+    with ThreadPoolExecutor(4) as pool:
+        parts = pool.map(lambda text: live_found(live, [text]), texts)
+        assert [one for part in parts for one in part] == expected
 
 
 def test_a_batch_ends_at_its_deadline(graph: KnowledgeGraph) -> None:

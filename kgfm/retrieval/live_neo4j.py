@@ -167,7 +167,7 @@ class Neo4jServer(GraphServer):
         links = "WITH row, n, [] AS links"
         if self._types is not None:
             links = (
-                f"CALL {{ WITH n {self._both_ways(self._mapping.inside('m'))} LIMIT $longest + 1 "
+                f"CALL {{ WITH n {self._both_ways(self._mapping.inside('m'))} LIMIT $limit "
                 f"RETURN collect([relation, inward, {self._mapping.text_key('m')}]) AS links }}"
             )
         query = (
@@ -175,7 +175,7 @@ class Neo4jServer(GraphServer):
             "CASE WHEN size(links) > $longest THEN null ELSE links END"
         )
         make, found = NodeRecords(self._mapping), {}
-        parameters = {"rows": rows, "longest": longest}
+        parameters = {"rows": rows, "longest": longest, "limit": longest + 1}
         for key, labels, properties, entries in self._ask(query, parameters, timeout):
             record = make(key, labels, plain_properties(properties))
             found[key] = Around(self._links(entries), record.attributes)

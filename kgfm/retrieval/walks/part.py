@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 from jaxtyping import Int
@@ -13,6 +12,8 @@ from kgfm.graph import EntityRecord, GraphBuilder, KnowledgeGraph
 from kgfm.retrieval.live_graph import LiveGraph
 from kgfm.retrieval.server import Around, Triple
 from kgfm.types import Asked, Subgraph
+
+_NOTHING = Around()
 
 
 class Part:
@@ -29,55 +30,61 @@ class Part:
 
     def __init__(self, graph: LiveGraph, entities: Iterable[str]) -> None:
         self._live = graph
-        self._builder = GraphBuilder()
-        self._known: set[str] = set()
-        self._closed: set[str] = set()
-        for key in entities:
-            self._builder.add_entity(EntityRecord(key, key))
+        self._entities = sorted(entities)
+        self._found: dict[str, Around] = {}
+        self._triples: tuple[list[str], list[str], list[str]] = [], [], []
+        self._built: tuple[KnowledgeGraph, list[str]] | None = None
 
     def lacks(self, keys: Iterable[str]) -> list[str]:
         """Return those of some entities of which it is not known what leads on."""
-        return sorted({*keys} - self._known)
+        return sorted({*keys} - self._found.keys())
 
     def add(self, found: Mapping[str, Around]) -> None:
         """Take in what leads on from some entities."""
-        triples: list[Triple] = []
-        for key, (links, attributes) in found.items():
-            if links is None:
-                self._closed.add(key)
-            for relation, inward, other in links or ():
-                triples.append((other, relation, key) if inward else (key, relation, other))
-            label = "" if self._builder.record(key) else key
-            self._builder.add_entity(EntityRecord(key, label, attributes=attributes))
-        self._known |= found.keys()
-        self.add_triples(triples)
+        self._found |= found
+        self.add_triples(
+            (other, relation, key) if inward else (key, relation, other)
+            for key, (links, _) in found.items()
+            for relation, inward, other in links or ()
+        )
 
     def add_triples(self, triples: Iterable[Triple]) -> None:
         """Take in further triples."""
-        heads, relations, tails = zip(*triples, strict=True) if triples else ((), (), ())
-        self._builder.add_triples(heads, relations, tails)
-        for key in {*heads, *tails}:
-            if self._builder.record(key) is None:  # the label keeps the builder from warnings
-                self._builder.add_entity(EntityRecord(key, key))
-        self.__dict__.pop("graph", None)
+        heads, relations, tails = self._triples
+        for head, relation, tail in triples:
+            heads.append(head)
+            relations.append(relation)
+            tails.append(tail)
+        self._built = None
 
     def is_closed(self, key: str) -> bool:
         """Whether an entity has more links than are followed."""
-        return key in self._closed
+        return key in self._found and self._found[key].links is None
 
-    @cached_property
+    @property
     def graph(self) -> KnowledgeGraph:
         """All of it as a snapshot."""
-        relations = sorted({*self._live.relation_keys})
-        for key in relations:
-            self._builder.add_relation(key, self._live.relation_label(key))
-        self._builder.add_coded_triples((), relations, np.empty((3, 0), np.int64))
-        return KnowledgeGraph.from_builder(self._builder, {"store": "live"})
+        return self._snapshot()[0]
+
+    def _snapshot(self) -> tuple[KnowledgeGraph, list[str]]:
+        """The snapshot, and the key of each row."""
+        if self._built is None:
+            builder, relations = GraphBuilder(), sorted({*self._live.relation_keys})
+            for key in relations:
+                builder.add_relation(key, self._live.relation_label(key))
+            builder.add_coded_triples(self._entities, relations, np.empty((3, 0), np.int64))
+            builder.add_triples(*self._triples)
+            keys = sorted(builder.entity_keys)
+            for key in keys:  # with a label, so that no lack of labels is warned of
+                attributes = self._found.get(key, _NOTHING).attributes
+                builder.add_entity(EntityRecord(key, key, attributes=attributes))
+            self._built = KnowledgeGraph.from_builder(builder, {"store": "live"}), keys
+        return self._built
 
     @property
     def closed(self) -> list[int]:
         """Rows of entities with more links than are followed."""
-        return [self.graph.row(key) for key in sorted(self._closed)]
+        return [self.graph.row(key) for key in self._found if self.is_closed(key)]
 
     @property
     def relations(self) -> tuple[tuple[str, str], ...]:
@@ -87,7 +94,8 @@ class Part:
 
     def keys(self, rows: Iterable[int]) -> list[str]:
         """Return the keys of some rows."""
-        return [self.graph.keys[row] for row in rows]
+        every = self._snapshot()[1]
+        return [every[row] for row in rows]
 
     # -- between the two numberings ----------------------------------------------------------------
 
