@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from live_servers import SnapshotServer
 from neo4j_server import Neo4j
-from sparql_server import Oxigraph, Virtuoso
+from sparql_server import Oxigraph, Virtuoso, oxigraph_server
 from test_sparql import EX, unlabelled
 from test_walk_retriever import FILMS, examples, world
 from test_walks_cypher import drawn_graph
@@ -26,6 +26,7 @@ from toy_scorer import ToyReading, ToyScorer
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking import Linker
 from kgfm.pipeline import Pipeline
+from kgfm.pipeline.live import retrieve_or_nothing
 from kgfm.retrieval import Around, GraphServer, LiveGraph, WalkRetriever, ask
 from kgfm.retrieval.live_neo4j import Neo4jServer
 from kgfm.retrieval.live_sparql import SparqlServer
@@ -525,3 +526,21 @@ def test_walks_over_virtuoso_are_those_of_the_snapshot(
     virtuoso.put(statements, EX + "walks")
     server = SparqlServer(Endpoint(virtuoso.url, graph=EX + "walks"))
     assert_walks_are_those_of_the_snapshot(server, statements, tmp_path)
+
+
+@pytest.mark.sparql
+@unlabelled
+@pytest.mark.parametrize("statements", [0], indirect=True)
+def test_texts_are_left_alone_when_a_real_server_dies(tmp_path: Path, statements: str) -> None:
+    texts = [("text", [EX + name], []) for name in "ab"]
+    with oxigraph_server(tmp_path) as server:
+        live = LiveGraph(SparqlServer(server.put(statements)))
+        walks = WalkRetriever(live, scorer=NameScorer(), deadline=20)
+        before = live_found(walks, texts[:1])
+        assert len(before[0]["nodes"]) > 1
+    assert live_found(walks, texts[:1]) == before, "what was asked before is remembered"
+    walks.deadline = 0.5
+    for _ in range(4):
+        cuts = retrieve_or_nothing(walks, asked_of(live, texts))
+        assert [len(cut.nodes) for cut in cuts] == [0, 0]
+    assert walks.breaker.is_open
