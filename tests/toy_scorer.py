@@ -13,7 +13,9 @@ from kgfm.retrieval.walks.base import ENDS, Tree
 class ToyReading:
     """All texts are alike, and so are all kinds."""
 
-    def __init__(self, scores: np.ndarray, num_mentions: int, kind: int, both: float) -> None:
+    def __init__(
+        self, scores: np.ndarray, num_mentions: int, kind: int = 0, both: float = 0.0
+    ) -> None:
         self._scores = scores
         self._count = num_mentions
         self.mention = np.zeros(num_mentions, np.float32)

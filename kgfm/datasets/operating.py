@@ -16,7 +16,8 @@ from kgfm.walks import Sought, Step, Walk, answers, follow
 T = TypeVar("T")
 VOCABULARY = "https://kgfm.example/world/vocabulary/"
 ATTRIBUTES = frozenset(("population", "area", "callingCode", "topLevelDomain"))
-UNSEEN = 0.5
+UNSEEN, NEAR = 0.5, 0.5
+"""Share of test questions in wordings of their own; of noes about what is joined otherwise."""
 _TRIES = 40
 
 
@@ -114,8 +115,13 @@ class Operating:
         options = [r for r in self.rows[one.about] if (r in inside) == yes and r != topic]
         if not options:
             return None
-        about = _one(options, random)
+        near = [] if yes else [r for r in options if r in self._neighbours(topic)]
+        about = _one(near if near and random.random() < NEAR else options, random)
         return Sought((walk,), "yesno", self.graph.keys[about]), {"x": topic, "y": about}
+
+    def _neighbours(self, topic: int) -> set[int]:
+        part = slice(*self.graph.neighbour_indptr[topic : topic + 2].tolist())
+        return set(self.graph.neighbour_entity[part].tolist())
 
     def _pair(
         self, one: Operator, topic: int, others: Sequence[int], random: np.random.Generator

@@ -100,6 +100,11 @@ class Index:
         part = slice(self._indptr[row], self._indptr[row + 1])
         return np.unique(self._entity[part][self._relation[part] == step]).astype(np.int64)
 
+    def neighbours(self, row: int) -> Rows:
+        """Return what any relation joins with an entity, in order."""
+        part = slice(self._indptr[row], self._indptr[row + 1])
+        return np.unique(self._entity[part]).astype(np.int64)
+
     def steps_at(self, row: int) -> list[int]:
         """Return the steps along relations that an entity has."""
         part = slice(self._indptr[row], self._indptr[row + 1])

@@ -41,7 +41,8 @@ TOPICS = {"train": 0.7, "validation": 0.15, "test": 0.15}
 
 MOST_ANSWERS, MOST_COUNTED, MOST_VALUES, WIDEST = 50, 1000, 10, 200
 """Of a set, of a set that is counted, of values; and how much a walk may reach on its way."""
-COUNT_BOTH = 0.2
+COUNT_BOTH, NEAR = 0.2, 0.5
+"""Share of counts of two conditions; of noes about what another relation joins with the topic."""
 _UNANSWERED = ("lacking", "absent")
 _USUAL = 0.3
 _TRIES, _LIVES = 30, 5
@@ -273,6 +274,8 @@ class _Maker:
         if self.no < self.yes or (self.no == self.yes and self.random.random() < 0.5):
             others = self.index.bearers(self.index.inverse(steps[-1]))
             others = np.setdiff1d(others, [*reached[-1].tolist(), topic])
+            near = np.intersect1d(others, self.index.neighbours(topic))
+            others = near if len(near) and self.random.random() < NEAR else others
         about = self._any(others)
         if about is None or not self.index.spoken(about):
             return None

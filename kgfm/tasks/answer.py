@@ -121,6 +121,7 @@ class AnswerTask(Task):
         )
         self.nil = nn.Linear(width, 1)
         self.delta = nn.Parameter(torch.zeros(())) if learned_prior else None
+        self._values: dict[str, int] = {}
 
     def target(self, example: Example, rows: Sequence[PreparedRow], graph: Graph | None) -> Right:
         """Rows of the right answers in the graph, or the values that are right.
@@ -275,18 +276,27 @@ class AnswerTask(Task):
         )
 
     def option(self, answer: str, example: Example, graph: Graph | None) -> int:
-        """Row of the entity in the graph; NIL has a number of its own."""
+        """Row of the entity in the graph; NIL and values have numbers of their own, below 0."""
         if answer == NIL:
             return _NIL
         known = -1 if graph is None else int(graph.keys.find(answer))
-        if known < 0:
+        if known >= 0:
+            return known
+        if self.delta is None:  # only a retriever that has learned finds values
             raise ValueError(f"No entity {answer!r} in the graph, so it cannot be the answer.")
-        return known
+        return _NIL - 1 - self._values.setdefault(answer, len(self._values))
 
     def score(
         self, output: Output, batch: Batch, option: int, about: int = 0
     ) -> Float[Tensor, "example"]:
-        """Probability of an entity among each text's nodes, or of NIL."""
+        """Probability of an entity among each text's nodes, or of NIL; the score of a value."""
+        if option < _NIL:
+            value = list(self._values)[_NIL - 1 - option]
+            scores = [
+                0.0 if one is None or one.refused or value not in one.values else one.score
+                for one in batch.found
+            ]
+            return torch.tensor(scores, dtype=output.logits.dtype)
         probabilities = self.probabilities(output, batch)
         sums = probabilities.new_zeros(len(batch))
         if option == _NIL:
@@ -298,7 +308,7 @@ class AnswerTask(Task):
         """Return the entity's label."""
         if answer == NIL or graph is None:
             return "(nothing in the graph answers this)"
-        return graph.label(answer)
+        return graph.label(answer) if graph.keys.find(answer) >= 0 else answer
 
     def report(self) -> Report:
         """Answers are entities, another set of them for each text."""

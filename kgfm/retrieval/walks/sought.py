@@ -112,13 +112,13 @@ class Reader:
             kept = own.setdefault(walk.mention, [])
             if len(walk.rows) and len(kept) < _PER_MENTION and self._end(walk) < 0:
                 kept.append((log, walk))
-        met = []
+        met: list[tuple[float, tuple[Prefix, ...]]] = []
         for one, other in combinations(own.values(), 2):
             for log, walk in one:
                 for also, behind in other:
                     met.append((float(np.exp((log + also) / 2)), (walk, behind)))
         met.sort(key=lambda item: -item[0])
-        some = [item for item in met if len(np.intersect1d(*(walk.rows for walk in item[1])))]
+        some = [item for item in met if len(self._rows(item[1]))]
         # The likeliest walks may share nothing, and that is the answer unless others are as likely.
         empty = met and (not some or some[0][0] < _MEET * met[0][0])
         return met[:1] + some if empty else some
