@@ -69,13 +69,18 @@ def answered(examples: Sequence[Example], graph: KnowledgeGraph, linker: Any) ->
 
 
 def figures(retriever: Retriever, asked: Sequence[Answered]) -> dict[str, float]:
-    """Hits@1 of a uniform pick, exact sets and F1, and how many are refused."""
+    """Hits@1 of a uniform pick, exact sets and F1, and how many are refused.
+
+    Hits@1 is that of the likeliest set, whether it is answered with or refused; a set that is
+    refused is neither exact nor has it an F1.
+    """
     hits, exact, f1, refused = [], [], [], []
     for one, cut in zip(asked, retriever.retrieve([a.asked for a in asked]), strict=True):
         assert cut.found is not None
-        said = cut.found.rows if cut.found.refused is None else np.empty(0, np.int64)
+        said = cut.found.rows
+        hits.append(len(np.intersect1d(said, one.rows)) / max(1, len(said)))
+        said = said if cut.found.refused is None else np.empty(0, np.int64)
         shared = len(np.intersect1d(said, one.rows))
-        hits.append(shared / max(1, len(said)))
         exact.append(shared == len(said) == len(one.rows))
         f1.append(2 * shared / max(1, len(said) + len(one.rows)))
         refused.append(cut.found.refused is not None)

@@ -332,6 +332,15 @@ def test_a_calibration_promises_what_is_kept() -> None:
         assert said == pytest.approx(right[inside].mean(), abs=0.06)
 
 
+def test_questions_made_from_the_graph_are_learned_from_beside_those_that_are_given(
+    graph: KnowledgeGraph,
+) -> None:
+    scorer = ToyScorer()
+    WalkRetriever(graph, scorer=scorer, made=40).learn([], [])
+    assert {tree.kind for tree in scorer.learned} >= {0, 1, 2}
+    assert any(tree.lacks for tree in scorer.learned)
+
+
 @pytest.mark.parametrize(("kind", "values"), [(0, ()), (1, ("0",))])
 def test_topics_that_share_nothing_have_no_common_answer_and_their_number_is_zero(
     kind: int, values: tuple[str, ...]
@@ -354,7 +363,9 @@ def test_topics_that_share_nothing_have_no_common_answer_and_their_number_is_zer
     assert [graph.keys[row] for row in shared.rows.tolist()] == ["x"]
 
 
-@pytest.mark.parametrize("given", [{"hops": 0}, {"budget": 0}, {"lacking": 1.0}, {"unsure": -0.1}])
+@pytest.mark.parametrize(
+    "given", [{"hops": 0}, {"budget": 0}, {"lacking": 1.0}, {"unsure": -0.1}, {"made": -1}]
+)
 def test_a_number_out_of_range_is_refused(graph: KnowledgeGraph, given: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(given))):
         RETRIEVERS.build({"name": "walks", **given}, graph=graph)

@@ -101,6 +101,17 @@ class Backbone(nn.Module):
         hook_own_attention(model)
         self.train(model.training)  # as loaded: in evaluation mode
 
+    def copy(self, *, freeze: int) -> Backbone:
+        """Return another of the same weights, of which other layers learn.
+
+        Raises:
+            ValueError: ``freeze`` leaves no layer to train.
+        """
+        model = type(self.model)(self.model.config)
+        model.load_state_dict(self.model.state_dict(), strict=False)  # a pooler is not there
+        nn.Module.to(model, next(self.parameters()).device)
+        return Backbone(model.eval(), self.tokenizer, name=self.name, freeze=freeze)
+
     @property
     def layers(self) -> nn.ModuleList:
         owner, attribute = self._path

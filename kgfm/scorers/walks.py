@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from kgfm.backbones import TextEncoder
+from kgfm.backbones import Backbone, TextEncoder
 from kgfm.graph import local_name
 from kgfm.graph.schema import as_words
 from kgfm.retrieval.walks.base import MASK, Tree
@@ -18,25 +18,29 @@ from kgfm.scorers.forest import Forest, loss
 from kgfm.scorers.walker import Actions, Read, Walker
 from kgfm.vectors import NodeVectors
 
-BATCH, RATE, DECAY, CLIP = 64, 2e-3, 0.01, 1.0
-STEPS, LEAST_EPOCHS, MOST_EPOCHS = 2000, 4, 120
+BATCH, RATE, TEXT_RATE, DECAY, CLIP = 64, 2e-3, 2e-4, 0.01, 1.0
+STEPS, LEAST_EPOCHS, MOST_EPOCHS = 300, 1, 60
 """Without a number of epochs: about so many steps, within so many epochs."""
+LAYERS = 2
 FEATURES = 3
-_READ, _AT_ONCE = 64, 4096
+_READ = 64
+_TEXT = "text."
 
 
 class WalkScorer:
-    """Scores walks by a frozen text encoder and a small network over it.
+    """Scores walks by the upper layers of a text encoder, which learn, and a small network.
 
     Args:
-        encode: Reads texts and the names of relations.
+        encode: Reads texts and the names of relations. It is not changed: a copy learns.
         width: Of the network.
+        layers: How many of the encoder's layers learn; one at least stays as it is.
     """
 
-    def __init__(self, encode: TextEncoder, *, width: int = 128) -> None:
+    def __init__(self, encode: TextEncoder, *, width: int = 128, layers: int = LAYERS) -> None:
         self.encode = encode
-        self.width = width
+        self.width, self.layers = width, layers
         self.walker: Walker | None = None
+        self._reader: Backbone | None = None
         self._actions: Actions | None = None
         self._named: tuple[Tensor, Tensor] | None = None
 
@@ -58,47 +62,76 @@ class WalkScorer:
         questions = list(by_question.values())
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.walker = self._new()
+            self._begin()
             if questions:
                 self._train(questions, epochs, np.random.default_rng(seed))
-        self.walker.eval()
-        self._actions = None
+        self._finish()
 
-    def _new(self) -> Walker:
-        return Walker(self.encode.backbone.width, FEATURES, width=self.width)
+    def _begin(self) -> tuple[Walker, Backbone]:
+        backbone = self.encode.backbone
+        freeze = max(backbone.num_layers - self.layers, min(1, backbone.num_layers - 1))
+        self.walker = Walker(backbone.width, FEATURES, width=self.width)
+        self._reader = backbone.copy(freeze=freeze)
+        return self.walker, self._reader
+
+    def _finish(self) -> None:
+        assert self.walker is not None
+        assert self._reader is not None
+        self.walker.eval()
+        self._reader.eval()
+        self._actions = None
 
     def _train(
         self, questions: Sequence[list[Tree]], epochs: int | None, random: np.random.Generator
     ) -> None:
         assert self.walker is not None
+        assert self._reader is not None
         assert self._named is not None
+        walker, reader = self.walker, self._reader
         per_epoch = -(-len(questions) // BATCH)
         epochs = epochs or int(np.clip(STEPS // per_epoch, LEAST_EPOCHS, MOST_EPOCHS))
         texts = sorted({tree.text for own in questions for tree in own})
         # All are kept until the end: in half precision, for they are some 10 KiB each.
-        states: dict[str, Tensor] = {}
-        for at in range(0, len(texts), _AT_ONCE):
-            some = self._states(texts[at : at + _AT_ONCE])
-            states |= {text: own.half() for text, own in some.items()}
-        optimizer = torch.optim.AdamW(self.walker.parameters(), lr=RATE, weight_decay=DECAY)
+        lower = {text: own.half() for text, own in self._states(texts, lower=True).items()}
+        text = [weight for weight in reader.parameters() if weight.requires_grad]
+        groups: list[dict[str, Any]] = [
+            {"params": walker.parameters()},
+            {"params": text, "lr": TEXT_RATE},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=RATE, weight_decay=DECAY)
         cycle = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, RATE, total_steps=epochs * per_epoch + 1, pct_start=0.1
+            optimizer, [RATE, TEXT_RATE], total_steps=epochs * per_epoch + 1, pct_start=0.1
         )
-        self.walker.train()
+        walker.train()
+        reader.train()
         for _ in range(epochs):
             order = random.permutation(len(questions))
             for start in range(0, len(order), BATCH):
                 trees = [t for n in order[start : start + BATCH].tolist() for t in questions[n]]
-                tokens, mask = _padded([states[tree.text] for tree in trees])
-                read, summary = self.walker.read(tokens, mask)
+                tokens, mask = self._above(lower, [tree.text for tree in trees])
+                read, summary = walker.read(tokens, mask)
                 features = torch.tensor([tree.features for tree in trees])
-                actions = self.walker.actions(*self._named)
-                found = loss(self.walker, read, summary, features, actions, Forest(trees))
+                actions = walker.actions(*self._named)
+                found = loss(walker, read, summary, features, actions, Forest(trees))
                 optimizer.zero_grad()
                 found.backward()
-                torch.nn.utils.clip_grad_norm_(self.walker.parameters(), CLIP)
+                for weights in (walker.parameters(), text):
+                    torch.nn.utils.clip_grad_norm_(weights, CLIP)
                 optimizer.step()
                 cycle.step()
+
+    def _above(
+        self, lower: Mapping[str, Tensor], texts: Sequence[str]
+    ) -> tuple[Float[Tensor, "text token width"], Bool[Tensor, "text token"]]:
+        """States of texts after the layers that learn; each text is read once."""
+        assert self._reader is not None
+        place = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+        states, mask = _padded([lower[text] for text in place])
+        if self._reader.freeze:
+            ids = torch.zeros(mask.shape, dtype=torch.long)
+            states = self._reader(ids, mask.long(), lower_states=states)
+        row = torch.tensor([place[text] for text in texts])
+        return states[row], mask[row]
 
     @torch.no_grad()
     def read(
@@ -109,27 +142,33 @@ class WalkScorer:
             raise RuntimeError("These walks have learned nothing yet; fit the pipeline first.")
         if self._actions is None:
             self._actions = self.walker.actions(*self._named)
+        # In one go and not in two as in training: threads may ask at the same time.
         states = self._states(list(dict.fromkeys(texts)))
         tokens, mask = _padded([states[text] for text in texts])
         read, summary = self.walker.read(tokens, mask)
         return _Reading(self.walker, self._actions, read, summary, torch.from_numpy(features))
 
     @torch.no_grad()
-    def _states(self, texts: Sequence[str]) -> dict[str, Tensor]:
-        """The frozen states of each text; its mask is the tokenizer's own."""
-        tokenizer, backbone = self.encode.backbone.tokenizer, self.encode.backbone
+    def _states(self, texts: Sequence[str], *, lower: bool = False) -> dict[str, Tensor]:
+        """The states of each text, or those below the layers that learn.
+
+        Its mask is the tokenizer's own.
+        """
+        assert self._reader is not None
+        tokenizer, reader = self._reader.tokenizer, self._reader
         mask = tokenizer.mask_token or tokenizer.unk_token or "_"
-        device = next(backbone.parameters()).device
+        device = next(reader.parameters()).device
         found: dict[str, Tensor] = {}
         for rows in _by_length(texts):
             batch = tokenizer(
                 [text.replace(MASK, mask) for text in rows],
                 truncation=True,
-                max_length=min(self.encode.max_tokens, backbone.max_tokens),
+                max_length=min(self.encode.max_tokens, reader.max_tokens),
                 padding=True,
                 return_tensors="pt",
             ).to(device)
-            states = backbone(batch["input_ids"], batch["attention_mask"]).cpu()
+            run = reader.lower if lower and reader.freeze else reader
+            states = run(batch["input_ids"], batch["attention_mask"]).cpu()
             lengths = batch["attention_mask"].sum(1).tolist()
             for text, own, length in zip(rows, states, lengths, strict=True):
                 found[text] = own[:length].clone()
@@ -137,9 +176,15 @@ class WalkScorer:
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return what was learned, as plain arrays."""
-        if self.walker is None:
+        if self.walker is None or self._reader is None:
             return {}
-        return {name: value.numpy() for name, value in self.walker.state_dict().items()}
+        own = {name: value.numpy() for name, value in self.walker.state_dict().items()}
+        text = self._reader.named_parameters()
+        return own | {
+            _TEXT + name: weight.detach().cpu().numpy()
+            for name, weight in text
+            if weight.requires_grad
+        }
 
     def restore(self, weights: Mapping[str, np.ndarray]) -> None:
         """Take what was learned before.
@@ -147,13 +192,22 @@ class WalkScorer:
         Raises:
             ValueError: It is of another network.
         """
-        self.walker = self._new()
+        walker, reader = self._begin()
+        given = {name: torch.from_numpy(value) for name, value in weights.items()}
+        text = {name.removeprefix(_TEXT): given.pop(name) for name in weights if _is_text(name)}
+        learned = {name for name, weight in reader.named_parameters() if weight.requires_grad}
         try:
-            self.walker.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
+            walker.load_state_dict(given)
+            if text.keys() != learned:
+                raise RuntimeError(f"{len(text)} weights of layers for {len(learned)}")
+            reader.load_state_dict(text, strict=False)
         except RuntimeError as error:
             raise ValueError(f"What was learned does not fit this scorer: {error}") from None
-        self.walker.eval()
-        self._actions = None
+        self._finish()
+
+
+def _is_text(name: str) -> bool:
+    return name.startswith(_TEXT)
 
 
 class _Reading:

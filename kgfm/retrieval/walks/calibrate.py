@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 _ROUNDS, _RIDGE, _SLOPE = 50, 1e-2, 0.1
-_LACKING = 0.2
+_LACKING = 0.5
 """A lack of which the probability is less is never believed."""
 
 

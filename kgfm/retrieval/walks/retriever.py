@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from kgfm.retrieval.base import Answered, Retriever, checked_seeds
+from kgfm.questions import make
+from kgfm.retrieval.base import Answered, Retriever, ask, checked_seeds
 from kgfm.retrieval.caps import BUDGET
 from kgfm.retrieval.live_graph import Graph, LiveGraph
 from kgfm.retrieval.recent import CircuitBreaker
@@ -25,6 +26,8 @@ from kgfm.retrieval.walks.teach import Best, Caps, Teacher
 from kgfm.types import Asked, Subgraph
 
 _CHUNK = 64
+_READABLE = 2
+"""Steps of a made question: in words from labels, longer ones are hard to read."""
 _RARE = 0.05
 _SETTINGS = (
     "hops",
@@ -35,6 +38,7 @@ _SETTINGS = (
     "come_back",
     "lacking",
     "composed",
+    "made",
     "refused",
     "unsure",
     "epochs",
@@ -80,6 +84,9 @@ class WalkRetriever(Retriever):
         composed: How many questions are made by putting one in place of the topic of another, for
             numbers of steps that hardly any question has; ``None`` for as many as there are
             questions, to 2,000.
+        made: How many questions are made from the graph, in words from its labels alone, and
+            learned from beside those that are given (:func:`kgfm.questions.make`). They bring
+            wordings, and things to ask for that the graph lacks.
         refused: Share of questions with an answer that may be refused because the graph is thought
             to lack it.
         unsure: Scores below are no answer; 0 answers always.
@@ -113,6 +120,7 @@ class WalkRetriever(Retriever):
         come_back: bool = False,
         lacking: float = 0.15,
         composed: int | None = None,
+        made: int = 0,
         refused: float = 0.03,
         unsure: float = 0.0,
         epochs: int | None = None,
@@ -127,12 +135,15 @@ class WalkRetriever(Retriever):
         for name, value in {**given, "longest": longest}.items():
             if value < 1:
                 raise ValueError(f"{name} is at least 1, got {value}.")
+        if made < 0:
+            raise ValueError(f"made is a number of questions, 0 or more; got {made}.")
         for name, share in {"lacking": lacking, "refused": refused, "unsure": unsure}.items():
             if not 0 <= share < 1:
                 raise ValueError(f"{name} is a share, 0 <= {name} < 1; got {share}.")
         self.scorer = scorer
         self.hops, self.width, self.most, self.budget, self.sets = hops, width, most, budget, sets
-        self.come_back, self.lacking, self.composed = come_back, lacking, composed
+        self.come_back, self.lacking = come_back, lacking
+        self.composed, self.made = composed, made
         self.refused, self.unsure, self.epochs = refused, unsure, epochs
         check_numbers(deadline, remember, fresh)
         self.longest, self.deadline = longest, deadline
@@ -200,6 +211,7 @@ class WalkRetriever(Retriever):
         """
         teacher = Teacher(self.explorer, Caps(self.hops, self.most))
         random = np.random.default_rng(seed)
+        train = [*train, *self._made(seed)]
         trees, known = [], []
         for number, answered in enumerate(train):
             lacks = answered.kind == "entity" and not len(answered.rows)
@@ -217,6 +229,24 @@ class WalkRetriever(Retriever):
             number += 1
         self._bound.learn(trees, epochs=self.epochs, seed=seed)
         self._calibrate(validation)
+
+    def _made(self, seed: int) -> list[Answered]:
+        """Make questions from the graph; what each is about is given."""
+        if not self.made:
+            return []
+        graph = self.explorer.graph
+        hops = min(self.hops, _READABLE)
+        examples = [one.example for one in make(graph, number=self.made, hops=hops, seed=seed)]
+        return [
+            Answered(
+                ask(example.text, example.mentions or (), graph),
+                np.unique(graph.rows(target if example.kind == "entity" else ())),
+                example.kind,
+                () if example.kind == "entity" else target,
+            )
+            for example in examples
+            for target in [example.target or ()]
+        ]
 
     def _compose(
         self,
