@@ -11,11 +11,12 @@ from kgfm.datasets import Dataset
 from kgfm.graph import KnowledgeGraph
 from kgfm.recipes import Recipe, Say, load_dataset, read_recipe, write_json, write_recipe
 from kgfm.types import NIL, Example, Prediction
+from kgfm.walks import in_words
 
 if TYPE_CHECKING:
     from kgfm.pipeline import Pipeline
 
-SAMPLES = 4
+SAMPLES, SHOWN, LOOKED_AT = 4, 5, 100
 
 
 def demo(
@@ -60,10 +61,10 @@ def demo(
 
     table = controls(recipe, seeds, out / "controls", dataset=dataset, keep=keep, say=say)
     say(f"\n4. Did the graph help? {as_text(table)}")
-    say(f"\n5. Questions from the test, answered by the pipeline saved in {out}.")
+    say(f"\n5. Questions from the test, answered by the pipeline saved in {out}: one of each sort.")
     pipeline = Pipeline.load(out)
-    for example in _samples(dataset.test):
-        _ask(pipeline, example, say)
+    for example, found in _one_of_each_sort(pipeline, dataset.test):
+        _tell(pipeline, example, found, say)
     say(
         f'\nAsk your own:  kgfm predict {out} "What is the capital of Peru?"\n'
         f'Ask for why:   kgfm explain {out} "What is the capital of Peru?"'
@@ -91,20 +92,43 @@ def _samples(examples: Sequence[Example], count: int = SAMPLES) -> list[Example]
     return answerable[::step][:count]
 
 
-def _ask(pipeline: Pipeline, example: Example, say: Say) -> None:
-    found: Prediction = pipeline(example.text)
-    graph = pipeline.graph
-    right = found.answer in (example.target or ())
-    wanted = ", ".join(_label(graph, key) for key in (example.target or ())[:3])
+def _one_of_each_sort(
+    pipeline: Pipeline, examples: Sequence[Example]
+) -> list[tuple[Example, Prediction]]:
+    """Take the first question of each kind, of two walks that meet, and without an answer."""
+    some = list(examples[:LOOKED_AT])
+    first: dict[tuple[str, int, str], tuple[Example, Prediction]] = {}
+    for example, found in zip(some, pipeline(some), strict=True):
+        walks = 0 if found.sought is None else len(found.sought.walks)
+        kind = "" if found.refused else example.kind
+        first.setdefault(
+            (kind, 0 if found.refused else walks, found.refused or ""), (example, found)
+        )
+    return [first[sort] for sort in sorted(first, reverse=True)]
+
+
+def _tell(pipeline: Pipeline, example: Example, found: Prediction, say: Say) -> None:
+    graph, wanted = pipeline.graph, example.target or ()
+    right = set(found.answers) == set(wanted) if found.sought else found.answer in wanted
     say(f"   {example.text}")
-    verdict = "right" if right else f"wrong: {wanted}"
-    say(f"      {_label(graph, found.answer)}  {found.score:.2f}  ({verdict})")
-    for item in pipeline.explain(found)[:3]:
+    said = ", ".join(_label(graph, key) for key in found.answers[:SHOWN])
+    more = f" and {len(found.answers) - SHOWN} more" if len(found.answers) > SHOWN else ""
+    instead = ", ".join(_label(graph, key) for key in wanted[:SHOWN]) or "no answer"
+    verdict = "right" if right else f"wrong: {instead}"
+    say(f"      {said or f'no answer ({found.refused})'}{more}  {found.score:.2f}  ({verdict})")
+    if found.refused:
+        say(f"      {found.why}")
+        return
+    if found.sought is not None:
+        say(f"      by {in_words(found.sought, graph)}")
+    for item in pipeline.explain(found)[:2]:
         for head, key, tail in item.triples:
             relation = graph.relation_text(graph.relation_row(key))
-            said = f"{_label(graph, head)} —{relation}→ {_label(graph, tail)}"
-            say(f"      {item.change:+.2f} without: {said}")
+            triple = f"{_label(graph, head)} —{relation}→ {_label(graph, tail)}"
+            say(f"      {item.change:+.2f} without: {triple}")
 
 
 def _label(graph: KnowledgeGraph, key: str | None) -> str:
-    return NIL if key is None or key == NIL else graph.label(key)
+    if key is None or key == NIL:
+        return NIL
+    return graph.label(key) if key in graph else key
