@@ -4,6 +4,7 @@
     python benchmarks/bench_questions.py metaqa --data DIR --seeds 0 1 2
     python benchmarks/bench_questions.py few --data DIR --seeds 0 1 2
     python benchmarks/bench_questions.py deeper --data DIR --seeds 0 1 2
+    python benchmarks/bench_questions.py evidence --data DIR --seeds 0 1 2
     python benchmarks/bench_questions.py half --data DIR --seeds 0 1 2
     python benchmarks/bench_questions.py pathquestion --data DIR --seeds 0 1 2
     python benchmarks/bench_questions.py scale --entities 1000000 --edges 10000000
@@ -28,6 +29,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +45,13 @@ from kgfm.metrics import mean_ci
 from kgfm.retrieval import Answered, Retriever, ask
 from kgfm.retrieval.walks import WalkRetriever
 from kgfm.scorers import WalkScorer
-from kgfm.types import Asked, Example, Mention
+from kgfm.types import Asked, Example, Mention, Subgraph
 
 HOPS = (1, 2, 3)
 QUESTIONS = 2000
 """Of each number of hops, in the test."""
+CUT = 300
+"""Of which steps of the paths are cut."""
 
 
 def answered(examples: Sequence[Example], graph: KnowledgeGraph, linker: Any) -> list[Answered]:
@@ -200,7 +204,7 @@ def run_world(given: argparse.Namespace, seed: int, encode: TextEncoder) -> dict
     graph = dataset.needed_graph()
     linker = LINKERS.build("names", graph=graph)
     train, check = (answered(part, graph, linker) for part in (dataset.train, dataset.validation))
-    retriever, seconds = taught(graph, train, check, encode, seed)
+    retriever, seconds = taught(graph, train, check, encode, seed, made=1500)
     operated = world_operators(graph, {"train": 1800, "validation": 240, "test": 400}, seed=seed)
     pairs = {one.text for one in operated["test"] if one.sought and len(one.sought.walks) > 1}
     tests = answered(dataset.test, graph, linker)
@@ -252,6 +256,63 @@ def run_deeper(given: argparse.Namespace, seed: int, encode: TextEncoder) -> dic
         asked = answered(part.test[:QUESTIONS], graph, linker)
         found |= {f"{hops} hops: {k}": v for k, v in figures(retriever, asked).items()}
     return found
+
+
+def run_evidence(given: argparse.Namespace, seed: int, encode: TextEncoder) -> dict[str, float]:
+    """Whether the first path is of the gold relations, and what cutting its steps does."""
+    folder, cache = given.data / "metaqa", given.cache
+    parts = {hops: dealt(folder, cache, hops, seed) for hops in HOPS}
+    graph = parts[1].needed_graph()
+    linker = LINKERS.build("names", graph=graph)
+    draw = random.Random(seed)
+    train = [a for p in parts.values() for a in answered(draw.sample(p.train, 2000), graph, linker)]
+    check = [a for p in parts.values() for a in answered(p.validation[:100], graph, linker)]
+    retriever, _ = taught(graph, train, check, encode, seed)
+    found = {}
+    for hops, part in parts.items():
+        tests, kinds = part.test[:CUT], kinds_of(folder, hops)
+        asked = answered(tests, graph, linker)
+        cuts = retriever.retrieve([one.asked for one in asked])
+        gold, told = [], []
+        for example, one, cut in zip(tests, asked, cuts, strict=True):
+            said = cut.found
+            assert said is not None
+            if not cut.paths or not len(np.intersect1d(said.rows, one.rows)):
+                continue
+            path = cut.paths[0]
+            gold.append(_relations(graph, cut, path) == _gold(graph, kinds[example.text]))
+            triples = _triples(cut)[np.array(path.edges)]
+            without = [replace(one.asked, without=triple[None]) for triple in triples]
+            end, changes = cut.nodes[path.nodes[-1]], []
+            for again in retriever.retrieve(without):
+                assert again.found is not None
+                same = np.array_equal(again.found.rows, said.rows)
+                instead = [p for p in again.paths if again.nodes[p.nodes[-1]] == end]
+                changes.append(not same or bool(instead))
+            told.append(all(changes))
+        found[f"{hops} hops: first path is gold"] = float(np.mean(gold))
+        found[f"{hops} hops: a cut changes the set or brings a path forward"] = float(np.mean(told))
+    return found
+
+
+def _triples(cut: Subgraph) -> Any:
+    heads, tails = cut.nodes[cut.edge_index]
+    return np.stack([heads, cut.edge_type, tails], axis=1)
+
+
+def _relations(graph: KnowledgeGraph, cut: Subgraph, path: Any) -> list[tuple[str, bool]]:
+    """Relations of a path, each with whether it is walked from head to tail."""
+    at, steps = path.nodes[0], []
+    for edge, to in zip(path.edges, path.nodes[1:], strict=True):
+        forward = int(cut.edge_index[0, edge]) == at
+        steps.append((graph.relation_keys[int(cut.edge_type[edge])], forward))
+        at = to
+    return steps
+
+
+def _gold(graph: KnowledgeGraph, kind: str) -> list[tuple[str, bool]]:
+    pairs = itertools.pairwise(kind.split("_to_"))
+    return [(RELATION[b if a == "movie" else a], a == "movie") for a, b in pairs]
 
 
 def run_half(given: argparse.Namespace, seed: int, encode: TextEncoder) -> dict[str, float]:
@@ -384,6 +445,7 @@ def main() -> None:
         "metaqa": run_metaqa,
         "few": run_few,
         "deeper": run_deeper,
+        "evidence": run_evidence,
         "half": run_half,
         "pathquestion": run_pathquestion,
     }
