@@ -199,13 +199,13 @@ def _paraphrases(path: Path) -> Iterable[Example]:
 
 def run_world(given: argparse.Namespace, seed: int, encode: TextEncoder) -> dict[str, float]:
     """Sets, conjunctions, counts, yes or no, numbers, and what the graph lacks."""
-    sizes: dict[str, Any] = {"train": 4500, "validation": 600, "test": 1000, "operators": 0.4}
+    sizes: dict[str, Any] = {"train": 3600, "validation": 480, "test": 800, "operators": 0.4}
     dataset: Dataset = world(None, given.cache, seed=seed, **sizes)
     graph = dataset.needed_graph()
     linker = LINKERS.build("names", graph=graph)
     train, check = (answered(part, graph, linker) for part in (dataset.train, dataset.validation))
-    retriever, seconds = taught(graph, train, check, encode, seed, made=1500)
-    operated = world_operators(graph, {"train": 1800, "validation": 240, "test": 400}, seed=seed)
+    retriever, seconds = taught(graph, train, check, encode, seed, made=1200)
+    operated = world_operators(graph, {"train": 1440, "validation": 192, "test": 320}, seed=seed)
     pairs = {one.text for one in operated["test"] if one.sought and len(one.sought.walks) > 1}
     tests = answered(dataset.test, graph, linker)
     sorts: dict[str, list[float]] = {}
