@@ -102,8 +102,10 @@ def world(
     }
     for part, operated in world_operators(opened, others, seed=seed).items():
         examples[part] += [Example(one.text, one.answers, kind=one.kind) for one in operated]
-    dealt = {part: _shuffled(own, seed) for part, own in examples.items()}
-    return Dataset(opened, dealt["train"], dealt["validation"], dealt["test"])
+    if operators:
+        examples = {part: _shuffled(own, seed) for part, own in examples.items()}
+    train_, validation_, test_ = (tuple(examples[part]) for part in sizes)
+    return Dataset(opened, train_, validation_, test_)
 
 
 def world_path() -> Path:
@@ -167,9 +169,9 @@ def world_operators(
     return made
 
 
-def _shuffled(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
+def _shuffled(examples: Sequence[Example], seed: int) -> list[Example]:
     order = np.random.default_rng(seed).permutation(len(examples))
-    return tuple(examples[place] for place in order.tolist())
+    return [examples[place] for place in order.tolist()]
 
 
 class _World:
