@@ -97,13 +97,11 @@ def _one_of_each_sort(
 ) -> list[tuple[Example, Prediction]]:
     """Take the first question of each kind, of two walks that meet, and without an answer."""
     some = list(examples[:LOOKED_AT])
-    first: dict[tuple[str, int, str], tuple[Example, Prediction]] = {}
+    first: dict[tuple[str, int], tuple[Example, Prediction]] = {}
     for example, found in zip(some, pipeline(some), strict=True):
         walks = 0 if found.sought is None else len(found.sought.walks)
-        kind = "" if found.refused else example.kind
-        first.setdefault(
-            (kind, 0 if found.refused else walks, found.refused or ""), (example, found)
-        )
+        sort = (example.kind, walks) if example.target else ("", 0)
+        first.setdefault(sort, (example, found))
     return [first[sort] for sort in sorted(first, reverse=True)]
 
 

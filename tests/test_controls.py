@@ -189,6 +189,16 @@ def test_the_verdict_says_no_more_than_the_intervals(values: dict, said: str) ->
     assert said in found["meaning"]
 
 
+def test_the_table_has_the_figures_that_all_of_its_rows_have() -> None:
+    recipe = Recipe(dataset={"name": "world"})
+    rows = {row: CONTROLS.build(row) for row in ("with", "without")}
+    results = {row: [result(row, 0, 0.9)] for row in rows}
+    results["with"][0]["figures"]["test"]["set_f1"] = 0.9
+    found = table_of(recipe, rows, Case(ranks_nodes=True, learns=True), (0,), results)
+    assert "set_f1" not in found["rows"]["with"]
+    assert as_text(found)
+
+
 def test_the_command_takes_the_rows_of_its_table(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

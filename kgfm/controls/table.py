@@ -29,6 +29,9 @@ def table_of(
     """Put the figures of all runs together."""
     first = results[TRIAL][0]
     part, metrics = measured(first)
+    # Without walks no sets are found, and so a row may lack what another has.
+    every = [measured(run)[1] for runs in results.values() for run in runs]
+    metrics = {name: value for name, value in metrics.items() if all(name in m for m in every)}
     metric = first["metric"]
     values = {
         row: {name: [float(measured(run)[1][name]) for run in runs] for name in metrics}
