@@ -80,16 +80,16 @@ class Questions:
             _, asked = self._asked(known, self.link(known))
             found.append(
                 [
-                    Answered(questions[0], self._answers(example), example.kind, _values(example))
+                    Answered.of(self._ranked(example), questions[0], self.graph)
                     for example, questions in zip(known, asked, strict=True)
                 ]
             )
         return found
 
-    def _answers(self, example: Example) -> Int[np.ndarray, "answer"]:
-        ranks = self.collator.task.ranks_nodes and example.kind == "entity"
-        known = list(example.target or ()) if ranks else []
-        return np.unique(self.graph.rows(known))
+    def _ranked(self, example: Example) -> Example:
+        """Return an example without targets that are labels and no entities."""
+        is_label = example.kind == "entity" and not self.collator.task.ranks_nodes
+        return replace(example, target=()) if is_label else example
 
     def variants(
         self, example: Example, without: Sequence[Int[np.ndarray, "_ 3"]]
@@ -142,8 +142,3 @@ class Questions:
             found = iter(cut(self.retriever, flat))
         subgraphs = [[next(found) for _ in questions] for questions in asked]
         return self.collator.prepare(examples, rows, asked, subgraphs, self.graph)
-
-
-def _values(example: Example) -> tuple[str, ...]:
-    """What is right where the answer is no entity."""
-    return () if example.kind == "entity" else tuple(example.target or ())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Int
 
-from kgfm.types import Asked, Mention, Subgraph
+from kgfm.types import Asked, Example, Mention, Subgraph
 from kgfm.walks import Kind
 
 if TYPE_CHECKING:
@@ -33,6 +33,18 @@ class Answered:
     rows: Int[np.ndarray, "_"]
     kind: Kind = "entity"
     values: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, example: Example, asked: Asked, graph: Graph) -> Answered:
+        """Look up what is right about an example.
+
+        Raises:
+            KeyError: A right answer is not in the graph.
+        """
+        right = example.target or ()
+        if example.kind != "entity":
+            return cls(asked, np.empty(0, np.int64), example.kind, right)
+        return cls(asked, np.unique(graph.rows(list(right))))
 
 
 class Retriever(ABC):

@@ -238,14 +238,7 @@ class WalkRetriever(Retriever):
         hops = min(self.hops, _READABLE)
         examples = [one.example for one in make(graph, number=self.made, hops=hops, seed=seed)]
         return [
-            Answered(
-                ask(example.text, example.mentions or (), graph),
-                np.unique(graph.rows(target if example.kind == "entity" else ())),
-                example.kind,
-                () if example.kind == "entity" else target,
-            )
-            for example in examples
-            for target in [example.target or ()]
+            Answered.of(one, ask(one.text, one.mentions or (), graph), graph) for one in examples
         ]
 
     def _compose(
