@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from kgfm.datasets.operators import ABSENT, BOTH, COUNTS, UNSEEN_ABSENT, VALUES, YES_OR_NO, Operator
+from kgfm.datasets.operators import ABSENT, OPERATORS, UNSEEN_ABSENT, Operator
 from kgfm.graph import KnowledgeGraph
 from kgfm.types import Kind
 from kgfm.walks import Sought, Step, Walk, answers, follow
@@ -67,9 +67,7 @@ class Operating:
         self, part: str, topics: Set[int], random: np.random.Generator
     ) -> list[Iterator[Operated]]:
         """Return endless questions of each kind; the absent ones twice as many as of a kind."""
-        made = [
-            self._stream(one, part, topics, random) for one in (*COUNTS, *YES_OR_NO, *VALUES, *BOTH)
-        ]
+        made = [self._stream(one, part, topics, random) for one in OPERATORS]
         return made + [self._absent(part, topics, random) for _ in range(2)]
 
     def _stream(
@@ -115,7 +113,8 @@ class Operating:
         options = [r for r in self.rows[one.about] if (r in inside) == yes and r != topic]
         if not options:
             return None
-        near = [] if yes else [r for r in options if r in self._neighbours(topic)]
+        joined: set[int] = set() if yes else self._neighbours(topic)
+        near = [row for row in options if row in joined]
         about = _one(near if near and random.random() < NEAR else options, random)
         return Sought((walk,), "yesno", self.graph.keys[about]), {"x": topic, "y": about}
 

@@ -200,32 +200,28 @@ YES_OR_NO = (
     ),
 )
 
+_POPULATION = (
+    (
+        "How many people live in {x}?",
+        "What is the population of {x}?",
+        "How many inhabitants does {x} have?",
+        "How large is the population of {x}?",
+        "Tell me {xs} population.",
+    ),
+    "{X} is home to how many people?",
+)
 VALUES = (
     _value(
         "population of the country",
         COUNTRY,
         ("population",),
-        (
-            "How many people live in {x}?",
-            "What is the population of {x}?",
-            "How many inhabitants does {x} have?",
-            "How large is the population of {x}?",
-            "Tell me {xs} population.",
-        ),
-        "{X} is home to how many people?",
+        *_POPULATION,
     ),
     _value(
         "population of the city",
         CITY,
         ("population",),
-        (
-            "How many people live in {x}?",
-            "What is the population of {x}?",
-            "How many inhabitants does {x} have?",
-            "How large is the population of {x}?",
-            "Tell me {xs} population.",
-        ),
-        "{X} is home to how many people?",
+        *_POPULATION,
     ),
     _value(
         "area",
