@@ -168,21 +168,35 @@ def dealt(folder: Path, cache: Path, hops: int, seed: int, topics: Any = "linked
     return metaqa(folder, cache, hops=hops, seed=seed, topics=topics)
 
 
+def all_hops(
+    given: argparse.Namespace, seed: int
+) -> tuple[dict[int, Dataset], KnowledgeGraph, Any]:
+    """MetaQA's questions by their number of hops, their graph, and a linker of it."""
+    parts = {hops: dealt(given.data / "metaqa", given.cache, hops, seed) for hops in HOPS}
+    graph = parts[1].needed_graph()
+    return parts, graph, LINKERS.build("names", graph=graph)
+
+
+def by_hops(retriever: Retriever, parts: Mapping[int, Dataset], linker: Any) -> dict[str, float]:
+    """Figures of the test questions of each number of hops."""
+    found = {}
+    for hops, part in parts.items():
+        asked = answered(part.test[:QUESTIONS], part.needed_graph(), linker)
+        found |= {f"{hops} hops: {k}": v for k, v in figures(retriever, asked).items()}
+    return found
+
+
 def run_metaqa(given: argparse.Namespace, seed: int, encode: TextEncoder) -> dict[str, float]:
     """All hops, one model; beside it the true relation with a uniform pick, at one hop."""
     folder, cache = given.data / "metaqa", given.cache
-    parts = {hops: dealt(folder, cache, hops, seed) for hops in HOPS}
-    graph = parts[1].needed_graph()
-    linker = LINKERS.build("names", graph=graph)
+    parts, graph, linker = all_hops(given, seed)
     train = [a for part in parts.values() for a in answered(part.train, graph, linker)]
     check = [a for p in parts.values() for a in answered(p.validation[:300], graph, linker)]
     retriever, seconds = taught(graph, train, check, encode, seed)
     found = {"learning, CPU s": seconds, "questions": float(len(train))}
     gold = dealt(folder, cache, 1, seed, "gold")
     found["1 hop: true relation, uniform pick"] = oracle(gold, kinds_of(folder, 1))
-    for hops, part in parts.items():
-        asked = answered(part.test[:QUESTIONS], graph, linker)
-        found |= {f"{hops} hops: {k}": v for k, v in figures(retriever, asked).items()}
+    found |= by_hops(retriever, parts, linker)
     paraphrases = list(_paraphrases(folder / "1-hop" / "ntm_qa_dev.txt"))
     found |= {
         f"paraphrases: {name}": value
@@ -227,43 +241,31 @@ def run_world(given: argparse.Namespace, seed: int, encode: TextEncoder) -> dict
 
 def run_few(given: argparse.Namespace, seed: int, encode: TextEncoder) -> dict[str, float]:
     """100 real questions of each hop."""
-    folder, cache = given.data / "metaqa", given.cache
-    parts = {hops: dealt(folder, cache, hops, seed) for hops in HOPS}
-    graph = parts[1].needed_graph()
-    linker = LINKERS.build("names", graph=graph)
+    parts, graph, linker = all_hops(given, seed)
     draw = random.Random(seed)
     train = [a for p in parts.values() for a in answered(draw.sample(p.train, 100), graph, linker)]
     check = [a for p in parts.values() for a in answered(p.validation[:100], graph, linker)]
     retriever, seconds = taught(graph, train, check, encode, seed)
     found = {"learning, CPU s": seconds}
-    for hops, part in parts.items():
-        asked = answered(part.test[:QUESTIONS], graph, linker)
-        found |= {f"{hops} hops: {k}": v for k, v in figures(retriever, asked).items()}
+    found |= by_hops(retriever, parts, linker)
     return found
 
 
 def run_deeper(given: argparse.Namespace, seed: int, encode: TextEncoder) -> dict[str, float]:
     """Trained on one and two hops, asked three."""
-    folder, cache = given.data / "metaqa", given.cache
-    parts = {hops: dealt(folder, cache, hops, seed) for hops in HOPS}
-    graph = parts[1].needed_graph()
-    linker = LINKERS.build("names", graph=graph)
+    parts, graph, linker = all_hops(given, seed)
     train = [a for h in (1, 2) for a in answered(parts[h].train, graph, linker)]
     check = [a for h in (1, 2) for a in answered(parts[h].validation[:300], graph, linker)]
     retriever, seconds = taught(graph, train, check, encode, seed)
     found = {"learning, CPU s": seconds}
-    for hops, part in parts.items():
-        asked = answered(part.test[:QUESTIONS], graph, linker)
-        found |= {f"{hops} hops: {k}": v for k, v in figures(retriever, asked).items()}
+    found |= by_hops(retriever, parts, linker)
     return found
 
 
 def run_evidence(given: argparse.Namespace, seed: int, encode: TextEncoder) -> dict[str, float]:
     """Whether the first path is of the gold relations, and what cutting its steps does."""
-    folder, cache = given.data / "metaqa", given.cache
-    parts = {hops: dealt(folder, cache, hops, seed) for hops in HOPS}
-    graph = parts[1].needed_graph()
-    linker = LINKERS.build("names", graph=graph)
+    folder = given.data / "metaqa"
+    parts, graph, linker = all_hops(given, seed)
     draw = random.Random(seed)
     train = [a for p in parts.values() for a in answered(draw.sample(p.train, 2000), graph, linker)]
     check = [a for p in parts.values() for a in answered(p.validation[:100], graph, linker)]
