@@ -234,12 +234,31 @@ def test_a_text_that_names_nothing_is_refused_as_such(pipe: Pipeline) -> None:
     assert "names nothing" in said.why
 
 
+@pytest.mark.parametrize("said", ["Limma", "Lma", "Liam", "Lina", "LIMMA"])
+def test_a_short_name_that_is_misspelt_is_told(said: str) -> None:
+    cities = KnowledgeGraph.from_records([EntityRecord(n, n) for n in ("Lima", "Rome")], [])
+    assert NearNames(cities, rare)(f"What is the currency of {said}?") == (
+        ("Lima",) if len(said) > 3 else ()
+    )
+
+
+def test_a_common_word_is_no_misspelt_name() -> None:
+    cities = KnowledgeGraph.from_records([EntityRecord("lome", "Lome")], [])
+    assert NearNames(cities, rare)("What is love?") == ()
+    assert NearNames(cities, rare)("What is lomme?") == ("Lome",)
+
+
+def rare(word: str) -> bool:
+    return word not in {"what", "love", "currency"}
+
+
 def test_a_name_that_is_near_is_told(pipe: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("Bolivia", "Peru", "Ecuador")
     countries = KnowledgeGraph.from_records([EntityRecord(name, name) for name in names], [])
-    assert NearNames(countries)("What is the capital of Boliva?") == ("Bolivia",)
-    assert NearNames(KnowledgeGraph.from_records([], []))("Boliva") == ()
-    monkeypatch.setitem(pipe.__dict__, "_near_names", NearNames(countries))
+    near = NearNames(countries, rare)
+    assert near("What is the capital of Boliva?") == ("Bolivia",)
+    assert NearNames(KnowledgeGraph.from_records([], []), rare)("Boliva") == ()
+    monkeypatch.setitem(pipe.__dict__, "_near_names", near)
     assert "Nearest name: Bolivia." in pipe("who directed Boliva?").why
 
 

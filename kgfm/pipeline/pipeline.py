@@ -360,7 +360,9 @@ class Pipeline:
 
     @cached_property
     def _near_names(self) -> NearNames:
-        return NearNames(self.graph)
+        # Words that people write often are whole tokens, and are not misspelt.
+        tokenizer = self.model.backbone.tokenizer
+        return NearNames(self.graph, lambda word: len(tokenizer.tokenize(word)) > 1)
 
     def explain(
         self,
