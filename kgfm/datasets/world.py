@@ -18,7 +18,7 @@ from typing import TypeVar
 import numpy as np
 
 from kgfm.datasets.base import Dataset, compiled, needed_file, reads, split
-from kgfm.datasets.operating import UNSEEN, VOCABULARY, Operated, Operating
+from kgfm.datasets.operator_questions import UNSEEN, VOCABULARY, Operated, Operating
 from kgfm.datasets.wordings import KINDS, Kind
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking.fold import tokens

@@ -1,4 +1,4 @@
-"""Make the questions of :mod:`kgfm.datasets.operators` about some of the world's entities."""
+"""Make the questions of :mod:`kgfm.datasets.operator_wordings` about the world's entities."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from kgfm.datasets.operators import ABSENT, OPERATORS, UNSEEN_ABSENT, Operator
+from kgfm.datasets.operator_wordings import ABSENT, OPERATORS, UNSEEN_ABSENT, Operator
 from kgfm.graph import KnowledgeGraph
 from kgfm.types import Kind
 from kgfm.walks import Sought, Step, Walk, answers, follow
