@@ -50,6 +50,8 @@ from kgfm.types import Asked, Example, Mention, Subgraph
 HOPS = (1, 2, 3)
 QUESTIONS = 2000
 """Of each number of hops, in the test."""
+WORLD_MADE, FEW_MADE = 3600, 1000
+"""Questions made beside the real ones."""
 CUT = 300
 """Of which steps of the paths are cut."""
 
@@ -218,7 +220,7 @@ def run_world(given: argparse.Namespace, seed: int, encode: TextEncoder) -> dict
     graph = dataset.needed_graph()
     linker = LINKERS.build("names", graph=graph)
     train, check = (answered(part, graph, linker) for part in (dataset.train, dataset.validation))
-    retriever, seconds = taught(graph, train, check, encode, seed, made=1200)
+    retriever, seconds = taught(graph, train, check, encode, seed, made=WORLD_MADE)
     operated = world_operators(graph, {"train": 1440, "validation": 192, "test": 320}, seed=seed)
     pairs = {one.text for one in operated["test"] if one.sought and len(one.sought.walks) > 1}
     tests = answered(dataset.test, graph, linker)
@@ -240,14 +242,16 @@ def run_world(given: argparse.Namespace, seed: int, encode: TextEncoder) -> dict
 
 
 def run_few(given: argparse.Namespace, seed: int, encode: TextEncoder) -> dict[str, float]:
-    """100 real questions of each hop."""
+    """100 real questions of each hop, alone and with questions made from the graph beside them."""
     parts, graph, linker = all_hops(given, seed)
     draw = random.Random(seed)
     train = [a for p in parts.values() for a in answered(draw.sample(p.train, 100), graph, linker)]
     check = [a for p in parts.values() for a in answered(p.validation[:100], graph, linker)]
-    retriever, seconds = taught(graph, train, check, encode, seed)
-    found = {"learning, CPU s": seconds}
-    found |= by_hops(retriever, parts, linker)
+    found = {}
+    for name, made in (("", 0), ("and made ones: ", FEW_MADE)):
+        retriever, seconds = taught(graph, train, check, encode, seed, made=made)
+        found[f"{name}learning, CPU s"] = seconds
+        found |= {f"{name}{k}": v for k, v in by_hops(retriever, parts, linker).items()}
     return found
 
 

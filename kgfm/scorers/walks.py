@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from kgfm.backbones import Backbone, TextEncoder
 from kgfm.graph import local_name
@@ -19,8 +20,10 @@ from kgfm.scorers.walker import Actions, Read, Walker
 from kgfm.vectors import NodeVectors
 
 BATCH, RATE, TEXT_RATE, DECAY, CLIP = 64, 2e-3, 2e-4, 0.01, 1.0
-STEPS, LEAST_EPOCHS, MOST_EPOCHS = 300, 1, 60
+STEPS, LEAST_EPOCHS, MOST_EPOCHS = 450, 1, 60
 """Without a number of epochs: about so many steps, within so many epochs."""
+AVERAGE = 0.98
+"""How much of the average of the weights so far stays at each step."""
 LAYERS = 2
 FEATURES = 3
 _READ = 64
@@ -55,7 +58,11 @@ class WalkScorer:
         self._actions = None
 
     def learn(self, trees: Sequence[Tree], *, epochs: int | None, seed: int) -> None:
-        """Learn from questions and the walks that are right (AdamW, one cycle)."""
+        """Learn from questions and the walks that are right (AdamW, one cycle).
+
+        What stays is a moving average of the weights (Polyak and Juditsky, 1992), which knew more
+        wordings that were not among those of training.
+        """
         by_question: dict[int, list[Tree]] = {}
         for tree in trees:
             by_question.setdefault(tree.question, []).append(tree)
@@ -104,6 +111,8 @@ class WalkScorer:
         )
         walker.train()
         reader.train()
+        learning = nn.ParameterList([*walker.parameters(), *text])
+        average = AveragedModel(learning, multi_avg_fn=_average)
         for _ in range(epochs):
             order = random.permutation(len(questions))
             for start in range(0, len(order), BATCH):
@@ -119,6 +128,8 @@ class WalkScorer:
                     torch.nn.utils.clip_grad_norm_(weights, CLIP)
                 optimizer.step()
                 cycle.step()
+                average.update_parameters(learning)
+        learning.load_state_dict(average.module.state_dict())
 
     def _above(
         self, lower: Mapping[str, Tensor], texts: Sequence[str]
@@ -204,6 +215,14 @@ class WalkScorer:
         except RuntimeError as error:
             raise ValueError(f"What was learned does not fit this scorer: {error}") from None
         self._finish()
+
+
+@torch.no_grad()
+def _average(average: list[Tensor], weights: list[Tensor], steps: Tensor | int) -> None:
+    """Move the average towards the weights; in the first steps by more, so that it forgets them."""
+    keep = min(AVERAGE, (1 + int(steps)) / (10 + int(steps)))
+    for mean, weight in zip(average, weights, strict=True):
+        mean.lerp_(weight, 1 - keep)
 
 
 def _is_text(name: str) -> bool:
