@@ -15,6 +15,8 @@ from jaxtyping import Float, Int
 
 NIL = "NIL"
 """The answer, or the entity, that is not in the graph."""
+LINKED = ""
+"""In place of the key of an entity that a span stands for: the linker decides which it is."""
 Kind = Literal["entity", "count", "yesno", "literal"]
 KINDS: tuple[Kind, ...] = ("entity", "count", "yesno", "literal")
 """What an answer is: entities, their number, yes or no, or values such as numbers and dates."""
@@ -213,7 +215,7 @@ class About:
     Args:
         spans: (start, end) of each, counted in characters as a :class:`Mention` counts.
         entities: Key of the entity that each span stands for, ``None`` for one that is outside the
-            graph; left out, the linker decides.
+            graph, and :data:`LINKED` for one that the linker decides; left out, it decides all.
         labels: What is right about it; ``None`` where unknown.
 
     Raises:
@@ -234,6 +236,8 @@ class About:
                 raise ValueError(f"A span needs 0 <= start < end, got ({start}, {end}).")
         if self.entities is not None and len(self.entities) != len(self.spans):
             raise ValueError(f"{len(self.spans)} spans, but {len(self.entities)} entities.")
+        if self.entities is not None and {*self.entities} == {LINKED}:
+            object.__setattr__(self, "entities", None)
         if self.labels is not None:
             object.__setattr__(self, "labels", _labels(self.labels, "labels"))
 

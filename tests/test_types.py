@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kgfm.types import About, Example, check_labels
+from kgfm.types import LINKED, About, Example, check_labels
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 
@@ -89,3 +89,11 @@ def test_where_an_example_was_read_stands_in_its_errors_and_nowhere_else() -> No
     for wrong in ({"target": (3,)}, {"target": 3}, {"target": "x"}, {"text": 3}):
         with pytest.raises(TypeError, match=r"^texts\.jsonl, line 7: "):
             check_labels(replace(example, **wrong))
+
+
+def test_a_span_may_be_linked_or_outside_of_the_graph_or_an_entity_of_it() -> None:
+    spans = ((0, 1), (2, 3))
+    assert About(spans, ("key", LINKED)).entities == ("key", LINKED)
+    assert About(spans, (None, LINKED)) != About(spans)
+    assert About(spans, (LINKED, LINKED)) == About(spans)
+    assert About(spans[:1], (LINKED,)) == About(spans[:1])

@@ -66,8 +66,8 @@ def explain(pipeline: Pipeline, text: str | Example) -> tuple[Prediction, tuple[
 def texts_of(given: Sequence[str], file: str | None) -> list[str | Example]:
     """Return the texts of the command line, or of a file: one a line, or JSON lines.
 
-    Those of JSON lines keep the mentions that are given there; :func:`check_mentions` compares them
-    with a graph.
+    Those of JSON lines keep the mentions and the spans to ask about that are given there;
+    :func:`check_mentions` compares them with a graph.
     """
     if file is None:
         if not given:
@@ -76,9 +76,15 @@ def texts_of(given: Sequence[str], file: str | None) -> list[str | Example]:
     if given:
         raise ValueError("give texts or --file, not both.")
     if file.endswith((".jsonl", ".ndjson")):
-        return [replace(example, target=None) for example in read_examples(file)]
+        return [_unanswered(example) for example in read_examples(file)]
     lines = Path(file).read_text(encoding="utf-8-sig").splitlines()
     return [line for line in lines if line.strip()]
+
+
+def _unanswered(example: Example) -> Example:
+    """Return an example without what is right about it."""
+    about = tuple(replace(one, labels=None) for one in example.about)
+    return replace(example, target=None, about=about)
 
 
 def check_mentions(texts: Sequence[str | Example], graph: object) -> None:

@@ -6,11 +6,18 @@ One JSON object in each line::
     {"text": "Great phone, poor battery.", "target": ["phone:good", "battery:bad"],
      "mentions": [{"start": 6, "end": 11, "entity": "product/phone"}]}
     {"text": "How many films did Mann direct?", "target": "12", "kind": "count"}
+    {"text": "Heat beats Alien.", "about": [
+     {"start": 0, "end": 4, "entity": "film/Heat", "label": "positive"},
+     {"start": 11, "end": 16, "label": "negative"}]}
 
 ``target`` is a label or several, or for ``answer`` the right entities, each by its key or by a name
 that it alone bears (``[]``: unanswerable). Where a question's ``kind`` is ``count``, ``yesno`` or
 ``literal``, the target are strings: ``"12"``, ``"yes"``, ``"1995"``. ``gold`` lists the triples
 that the answer rests on, if known: ``[["film/Heat", "directed by", "person/Mann"]]``.
+
+``about`` lists the spans that a text is asked about, each with its label or several; two of them,
+in the order that counts, are ``{"spans": [[0, 4], [11, 16]], "entities": ["film/Heat", null],
+"label": "beats"}``. Without an entity the linker decides; ``null`` is one outside of the graph.
 
 Offsets count characters; without ``mentions`` the linker finds them. An entity that is not in the
 graph is ``null``, and a mention may bring the entities that were weighed, as
@@ -26,6 +33,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kgfm.datasets.about import about_in
 from kgfm.datasets.base import Dataset, as_file_name, compiled, needed_file, reads
 from kgfm.datasets.mentions import check_entities, mentions_in
 from kgfm.datasets.targets import check_gold
@@ -35,7 +43,7 @@ from kgfm.storage import MANIFEST, sha256
 from kgfm.stores import store_for
 from kgfm.types import KINDS, Example, as_triples
 
-_FIELDS = ("text", "target", "mentions", "kind", "gold")
+_FIELDS = ("text", "target", "mentions", "about", "kind", "gold")
 
 
 @reads()
@@ -134,6 +142,7 @@ def _example(fields: Any) -> Example:
         fields["text"],
         None if target is None else tuple(target),
         None if mentions is None else mentions_in(fields["text"], mentions),
+        about=about_in(fields["text"], fields.get("about", [])),
         kind=kind,
         gold=as_triples(fields.get("gold", ()), "'gold'"),
     )

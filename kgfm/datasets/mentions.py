@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kgfm.graph import KnowledgeGraph
 from kgfm.registry import nearest
-from kgfm.types import Example, Mention
+from kgfm.types import LINKED, Example, Mention
 
 _NEEDED = ("start", "end", "entity")
 _FIELDS = (*_NEEDED, "text", "score", "candidates")
@@ -33,16 +33,23 @@ def mentions_in(text: str, given: Any) -> tuple[Mention, ...]:
 
 
 def check_entities(examples: Iterable[Example], graph: KnowledgeGraph) -> None:
-    """See that a graph has all entities that examples mention, or weigh as candidates.
+    """See that a graph has all entities that examples mention, weigh as candidates, or ask about.
 
     Raises:
         ValueError: It lacks one; the message says where it was read, and names keys that are near.
     """
     for example in examples:
-        for mention in example.mentions or ():
-            for key in (mention.entity, *(key for key, _ in mention.candidates)):
-                if key is not None and key not in graph:
-                    raise ValueError(f"{at(example.where)}{_missing(key, graph)}")
+        for key in _entities(example):
+            if key is not None and key not in graph:
+                raise ValueError(f"{at(example.where)}{_missing(key, graph)}")
+
+
+def _entities(example: Example) -> Iterator[str | None]:
+    for mention in example.mentions or ():
+        yield mention.entity
+        yield from (key for key, _ in mention.candidates)
+    for about in example.about:
+        yield from (key for key in about.entities or () if key != LINKED)
 
 
 def at(where: str) -> str:
