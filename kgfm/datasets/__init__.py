@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from kgfm.datasets.base import DATASETS, Dataset, Source, reads, split
+from kgfm.datasets.fewrel import fewrel
 from kgfm.datasets.films import film_genres
 from kgfm.datasets.jsonl import jsonl
 from kgfm.datasets.metaqa import metaqa
+from kgfm.datasets.newsmtsc import newsmtsc
 from kgfm.datasets.pathquestion import pathquestion
+from kgfm.datasets.semeval import semeval, semeval_categories
+from kgfm.datasets.sentfin import sentfin
+from kgfm.datasets.table import table
 from kgfm.datasets.world import world
 
 DATASETS.update(
     {
+        "fewrel": fewrel,
         "film-genres": film_genres,
         "jsonl": jsonl,
         "metaqa": metaqa,
+        "newsmtsc": newsmtsc,
         "pathquestion": pathquestion,
+        "semeval": semeval,
+        "semeval-categories": semeval_categories,
+        "sentfin": sentfin,
+        "table": table,
         "world": world,
     }
 )
@@ -23,11 +34,17 @@ __all__ = [
     "DATASETS",
     "Dataset",
     "Source",
+    "fewrel",
     "film_genres",
     "jsonl",
     "metaqa",
+    "newsmtsc",
     "pathquestion",
     "reads",
+    "semeval",
+    "semeval_categories",
+    "sentfin",
     "split",
+    "table",
     "world",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, update_wrapper
 from pathlib import Path
@@ -127,6 +127,34 @@ def split(
     dealt = [items[place] for place in order]
     held_out = num_test + num_validation
     return dealt[held_out:], dealt[num_test:held_out], dealt[:num_test]
+
+
+def split_by(
+    items: Iterable[Item],
+    key: Callable[[Item], Hashable],
+    *,
+    seed: int,
+    test: float,
+    validation: float,
+) -> tuple[tuple[Item, ...], tuple[Item, ...], tuple[Item, ...]]:
+    """Deal items out as :func:`split` does, those of one ``key`` into the same part."""
+    groups: dict[Hashable, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    dealt = split(list(groups), seed=seed, test=test, validation=validation)
+    train, held_out, last = (tuple(one for k in keys for one in groups[k]) for keys in dealt)
+    return train, held_out, last
+
+
+def same_text(example: Example) -> str:
+    """Return what texts share that differ in case and blanks alone."""
+    return " ".join(example.text.casefold().split())
+
+
+def one_of(name: str, given: object, known: Collection[object]) -> None:
+    """Refuse the value of an argument that is none of those known."""
+    if given not in known:
+        raise ValueError(f"{name} is one of {', '.join(map(repr, known))}; got {given!r}.")
 
 
 def needed_folder(data: str | Path | None, what: str) -> Path:

@@ -13,13 +13,21 @@ An entity's key is its label: things that share a name are one entity there.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterator
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from kgfm.datasets.base import Dataset, compiled, needed_file, needed_folder, reads, split
+from kgfm.datasets.base import (
+    Dataset,
+    compiled,
+    needed_file,
+    needed_folder,
+    one_of,
+    reads,
+    split_by,
+)
 from kgfm.graph import EntityRecord, KnowledgeGraph
 from kgfm.storage import sha256
 from kgfm.types import Example, Mention
@@ -55,9 +63,9 @@ def metaqa(
         seed: Deals out the dev questions; 13 unless told otherwise.
     """
     folder = needed_folder(data, "metaqa")
-    _choose("hops", hops, (1, 2, 3, "all"))
-    _choose("topics", topics, ("linked", "gold"))
-    _choose("questions", questions, ("dev", "official"))
+    one_of("hops", hops, (1, 2, 3, "all"))
+    one_of("topics", topics, ("linked", "gold"))
+    one_of("questions", questions, ("dev", "official"))
     graph = metaqa_graph(folder, cache)
     labels = set(graph.keys)
     read = partial(_questions, labels=labels, gold=topics == "gold")
@@ -68,25 +76,20 @@ def metaqa(
             for part in ("train", "dev", "test")
         )
         return Dataset(graph, train, validation, test)
-    parts = [_dealt(read(each / "qa_dev.txt"), seed) for each in folders]
+    parts = [
+        split_by(  # some stand there twice
+            read(each / "qa_dev.txt"),
+            lambda example: example.text,
+            seed=seed,
+            test=TEST,
+            validation=VALIDATION,
+        )
+        for each in folders
+    ]
     train, validation, test = (
         tuple(chain.from_iterable(part)) for part in zip(*parts, strict=True)
     )
     return Dataset(graph, train, validation, test)
-
-
-def _dealt(examples: Iterable[Example], seed: int) -> list[tuple[Example, ...]]:
-    """Deal the questions of one file out to training, validation and test."""
-    by_text: dict[str, list[Example]] = {}
-    for example in examples:
-        by_text.setdefault(example.text, []).append(example)  # some stand there twice
-    dealt = split(list(by_text), seed=seed, test=TEST, validation=VALIDATION)
-    return [tuple(example for text in texts for example in by_text[text]) for texts in dealt]
-
-
-def _choose(name: str, given: object, known: tuple[object, ...]) -> None:
-    if given not in known:
-        raise ValueError(f"{name} is one of {', '.join(map(repr, known))}; got {given!r}.")
 
 
 def metaqa_graph(folder: Path, cache: str | Path) -> KnowledgeGraph:

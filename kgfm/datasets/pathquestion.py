@@ -15,7 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from kgfm.datasets.base import Dataset, compiled, needed_file, needed_folder, reads, split
+from kgfm.datasets.base import (
+    Dataset,
+    compiled,
+    needed_file,
+    needed_folder,
+    one_of,
+    reads,
+    split_by,
+)
 from kgfm.graph import EntityRecord, KnowledgeGraph
 from kgfm.storage import sha256
 from kgfm.types import Example, Mention
@@ -58,23 +66,20 @@ def pathquestion(
         ValueError: A line is not as above; the message names the file and the line.
     """
     folder = needed_folder(data, "pathquestion")
-    known: dict[str, tuple[object, tuple[object, ...]]] = {
-        "part": (part, tuple(PARTS)),
-        "topics": (topics, ("gold", "linked")),
-        "deal": (deal, ("random", "path")),
-    }
-    for name, (given, allowed) in known.items():
-        if given not in allowed:
-            raise ValueError(f"{name} is one of {', '.join(map(repr, allowed))}; got {given!r}.")
+    one_of("part", part, tuple(PARTS))
+    one_of("topics", topics, ("gold", "linked"))
+    one_of("deal", deal, ("random", "path"))
     graph = pathquestion_graph(folder, cache, part)
     asked = list(_questions(needed_file(folder / f"{part}.txt", "pathquestion"), topics == "gold"))
-    groups: dict[object, list[Example]] = {}
-    for number, (example, path) in enumerate(asked):
-        groups.setdefault(path if deal == "path" else number, []).append(example)
-    dealt = split(list(groups), seed=seed, test=TEST, validation=VALIDATION)
-    train, validation, test = (
-        tuple(example for group in part for example in groups[group]) for part in dealt
+    numbered = list(enumerate(asked))
+    dealt = split_by(
+        numbered,
+        lambda one: one[1][1] if deal == "path" else one[0],
+        seed=seed,
+        test=TEST,
+        validation=VALIDATION,
     )
+    train, validation, test = (tuple(one for _, (one, _) in part) for part in dealt)
     return Dataset(graph, train, validation, test)
 
 

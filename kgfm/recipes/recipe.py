@@ -40,8 +40,8 @@ class Recipe:
     alone.
 
     Args:
-        dataset: A data set, such as {name: metaqa, hops: 1}; film-genres, jsonl, metaqa,
-            pathquestion, world.
+        dataset: A data set, such as {name: metaqa, hops: 1}; the names are those of
+            kgfm.datasets.DATASETS.
         task: answer (rank the entities of the subgraph) or classify; by default what the data set
             asks.
         linker: What finds the entities that a text names.
