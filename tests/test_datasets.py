@@ -71,8 +71,8 @@ def every(dataset):
 
 def test_every_data_set_can_be_asked_for_by_its_name():
     assert set(DATASETS) == {
-        *("fewrel", "film-genres", "jsonl", "metaqa", "newsmtsc", "pathquestion"),
-        *("semeval", "semeval-categories", "sentfin", "table", "world"),
+        *("fewrel", "film-genres", "jsonl", "metaqa", "newsmtsc", "newsroom"),
+        *("pathquestion", "semeval", "semeval-categories", "sentfin", "table", "world"),
     }
 
 

@@ -8,6 +8,7 @@ from kgfm.datasets.films import film_genres
 from kgfm.datasets.jsonl import jsonl
 from kgfm.datasets.metaqa import metaqa
 from kgfm.datasets.newsmtsc import newsmtsc
+from kgfm.datasets.newsroom import newsroom
 from kgfm.datasets.pathquestion import pathquestion
 from kgfm.datasets.semeval import semeval, semeval_categories
 from kgfm.datasets.sentfin import sentfin
@@ -21,6 +22,7 @@ DATASETS.update(
         "jsonl": jsonl,
         "metaqa": metaqa,
         "newsmtsc": newsmtsc,
+        "newsroom": newsroom,
         "pathquestion": pathquestion,
         "semeval": semeval,
         "semeval-categories": semeval_categories,
@@ -39,6 +41,7 @@ __all__ = [
     "jsonl",
     "metaqa",
     "newsmtsc",
+    "newsroom",
     "pathquestion",
     "reads",
     "semeval",

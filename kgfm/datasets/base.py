@@ -157,6 +157,18 @@ def one_of(name: str, given: object, known: Collection[object]) -> None:
         raise ValueError(f"{name} is one of {', '.join(map(repr, known))}; got {given!r}.")
 
 
+def shipped_file(folder: str, name: str) -> Path:
+    """Return a file of ``graphs/``: in the package, or in a checkout beside it."""
+    package = Path(__file__).parents[1]
+    roots = [package / "_graphs", package.parent / "graphs"]
+    for root in roots:
+        if (root / folder / name).is_file():
+            return root / folder / name
+    raise FileNotFoundError(
+        f"No {name} in {roots[0] / folder} or {roots[1] / folder}; name it with graph=FILE."
+    )
+
+
 def needed_folder(data: str | Path | None, what: str) -> Path:
     """Return the folder that holds a data set, or say how to name it."""
     if data is None:

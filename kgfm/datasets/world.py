@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from kgfm.datasets.base import Dataset, compiled, needed_file, reads, split
+from kgfm.datasets.base import Dataset, compiled, needed_file, reads, shipped_file, split
 from kgfm.datasets.operator_questions import UNSEEN, VOCABULARY, Operated, Operating
 from kgfm.datasets.wordings import KINDS, Kind
 from kgfm.graph import KnowledgeGraph
@@ -110,16 +110,7 @@ def world(
 
 def world_path() -> Path:
     """Return the Turtle file that ships with kgfm: in the package, or in a checkout beside it."""
-    package = Path(__file__).parents[1]
-    places = [
-        root / "world" / "world.ttl" for root in (package / "_graphs", package.parent / "graphs")
-    ]
-    for place in places:
-        if place.is_file():
-            return place
-    raise FileNotFoundError(
-        f"No world.ttl in {places[0].parent} or {places[1].parent}; name it with graph=FILE."
-    )
+    return shipped_file("world", "world.ttl")
 
 
 def world_graph(cache: str | Path, graph: str | Path | None = None) -> KnowledgeGraph:
