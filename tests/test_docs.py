@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import rdflib
+import yaml
 
 from kgfm.cli.app import COMMANDS, main
+from kgfm.datasets import DATASETS
 
 if TYPE_CHECKING:
     from neo4j_server import Neo4j
@@ -68,6 +71,44 @@ def test_the_page_about_questions_prints_what_it_says(capsys: pytest.CaptureFixt
     assert len(said) == len(expected) > 10
     for line, part in zip(said, expected, strict=True):
         assert part in line
+
+
+SENTIMENT = (DOCS / "sentiment.md").read_text(encoding="utf-8")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
+def test_the_page_about_sentiment_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for source in blocks(SENTIMENT, "python"):
+        exec(compile(source, "sentiment.md", "exec"), names)
+    assert len(names["example"].about) == 4
+    ((sector, month),) = [ast.literal_eval(capsys.readouterr().out)]
+    assert f"'{sector}'" in repr(names["sums"])
+    assert 1 <= month <= 12
+
+
+def test_the_files_of_the_page_about_sentiment_are_read(tmp_path: Path) -> None:
+    (tmp_path / "companies.tsv").write_text("KESTREL\trival\tOWL\n", encoding="utf-8")
+    (lines,) = blocks(SENTIMENT, "json")
+    (tmp_path / "own.jsonl").write_text(lines, encoding="utf-8")
+    graph = {"graph": "companies.tsv"}
+    both = {"train": "own.jsonl", "validation": "own.jsonl"}
+    read = DATASETS["jsonl"](tmp_path, tmp_path / "cache", **both, **graph)
+    assert [len(example.about) for example in read.train] == [2, 1, 1]
+    given = [yaml.safe_load(text)["dataset"] for text in blocks(SENTIMENT, "yaml")]
+    assert [one["name"] for one in given] == ["jsonl", "table", "table"]
+    for text, dataset in zip(blocks(SENTIMENT, "csv"), given[1:], strict=True):
+        (tmp_path / dataset["train"]).write_text(text, encoding="utf-8")
+        own = graph if "graph" in dataset else {}
+        arguments = dataset | own | {"validation": dataset["train"]}
+        read = DATASETS[arguments.pop("name")](tmp_path, tmp_path / "cache", **arguments)
+        assert all(example.about or example.target for example in read.train)
 
 
 @pytest.mark.sparql
