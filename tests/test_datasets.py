@@ -82,6 +82,8 @@ def test_a_split_deals_all_out_once_and_by_the_seed_alone():
     assert sorted(item for part in parts for item in part) == list(range(100))
     assert parts == split(range(100), seed=1, test=0.2, validation=0.1)
     assert parts != split(range(100), seed=2, test=0.2, validation=0.1)
+    with pytest.raises(ValueError, match="test is a share, 0 to 1; got 20"):
+        split(range(100), seed=1, test=20, validation=0.1)
 
 
 def test_a_graph_is_compiled_once_and_again_when_its_source_changes_or_is_damaged(tmp_path):

@@ -125,6 +125,22 @@ def test_what_is_wrong_with_a_row_is_named_with_file_and_line(
         table(tmp_path, tmp_path, train="own.csv", validation="own.csv", **PLACES)
 
 
+def test_a_row_of_a_table_without_lines_is_counted_from_0(tmp_path: Path) -> None:
+    pd.DataFrame({"text": ["Fine.", ""], "label": ["a", "b"]}).to_parquet(tmp_path / "own.parquet")
+    with pytest.raises(ValueError, match=r"own\.parquet, row 1: the text is empty"):
+        table(tmp_path, tmp_path, train="own.parquet", validation="own.parquet")
+
+
+def test_a_field_may_go_over_several_lines_and_a_mark_begin_the_file(tmp_path: Path) -> None:
+    text = '\ufefftext,label\n"Two\nlines, ""quoted"".",a\n,b\n'
+    (tmp_path / "own.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"own\.csv, line 4: the text is empty"):
+        table(tmp_path, tmp_path, train="own.csv", validation="own.csv")
+    (tmp_path / "own.csv").write_text(text.replace(",b\n", ""), encoding="utf-8")
+    (example,) = table(tmp_path, tmp_path, train="own.csv", validation="own.csv").train
+    assert example.text == 'Two\nlines, "quoted".'
+
+
 def test_a_target_that_its_text_does_not_say_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "own.csv", ["text,target,label", "Kestrels gain.,Kestrel,good"])
     with pytest.raises(

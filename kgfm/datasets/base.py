@@ -120,7 +120,13 @@ def split(
         seed: Of the random generator.
         test: Share of the items for the test.
         validation: Share of what is left for the validation.
+
+    Raises:
+        ValueError: One of them is no share.
     """
+    for name, share in (("test", test), ("validation", validation)):
+        if not 0 <= share <= 1:
+            raise ValueError(f"{name} is a share, 0 to 1; got {share}.")
     order = np.random.default_rng(seed).permutation(len(items)).tolist()
     num_test = round(len(items) * test)
     num_validation = round((len(items) - num_test) * validation)

@@ -29,13 +29,14 @@ def rows_of(
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: There is no such column; a row is malformed; the message names the file and
-            the line.
+            the line (from 1), or the row (from 0) where there are no lines.
     """
     table = table_of(
         needed_file(path, what), what, columns, Rejects(), delimiter=delimiter, header=True
     )
+    counted = "line" if table.is_text else "row"
     places = [table.position(name, what) for name in columns]
     for batch in table.batches:
         chosen = [map(key_text, values_of(batch.columns[place])) for place in places]
         for number, *fields in zip(batch.numbers.tolist(), *chosen, strict=True):
-            yield f"{path}, line {number}", dict(zip(columns, fields, strict=True))
+            yield f"{path}, {counted} {number}", dict(zip(columns, fields, strict=True))
