@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from kgfm.datasets import newsroom
-from kgfm.datasets.headlines import AFFECT_UNSEEN, EVENTS_UNSEEN, KINDS, Kind
 from kgfm.datasets.newsroom import newsroom_graph, newsroom_headlines
+from kgfm.datasets.newsroom_wordings import AFFECT_UNSEEN, EVENTS_UNSEEN, KINDS, Kind
 from kgfm.datasets.newsroom_writer import BASE, DAYS, FIRST_DAY, SLIPS, VOCABULARY, Headline
 from kgfm.graph import KnowledgeGraph
 from kgfm.linking import Linker

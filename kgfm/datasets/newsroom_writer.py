@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from kgfm.datasets.headlines import (
+from kgfm.datasets.newsroom_wordings import (
     AFFECT,
     AFFECT_UNSEEN,
     EVENTS,
