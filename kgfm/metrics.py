@@ -82,6 +82,49 @@ def best_threshold(
     return float(middle if middle > ranked[last + 1] else ranked[last])
 
 
+def best_thresholds(
+    scores: Float[np.ndarray, "text label"],
+    targets: Shaped[np.ndarray, "text label"],
+    *,
+    otherwise: float,
+) -> Float[np.ndarray, "label"]:
+    """Return for each label the threshold that maximises its own F1.
+
+    Args:
+        scores: Of each text and label.
+        targets: What is right.
+        otherwise: The threshold of a label that no text has.
+    """
+    _same_shape(scores, targets)
+    right = np.asarray(targets, bool)
+    found = [
+        best_threshold(scores[:, [label]], right[:, [label]]) if own.any() else otherwise
+        for label, own in enumerate(right.T)
+    ]
+    return np.array(found, np.float64)
+
+
+def auroc(scores: Float[np.ndarray, "item"], positive: Bool[np.ndarray, "item"]) -> float:
+    """Return the area under the ROC curve: ``P(s+ > s-) + P(s+ = s-) / 2``.
+
+    How often a positive item has the higher score than a negative one, by the ranks of the scores
+    (Hanley and McNeil, 1982). NaN without one of each.
+
+    Raises:
+        ValueError: A score is NaN.
+    """
+    _same_shape(scores, positive)
+    if np.isnan(scores).any():
+        raise ValueError("Some scores are NaN; there is no order of confidence.")
+    is_positive = np.asarray(positive, bool)
+    first, second = int(is_positive.sum()), int((~is_positive).sum())
+    if not first or not second:
+        return math.nan
+    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(count) - (count - 1) / 2)[place.reshape(-1)]
+    return float((ranks[is_positive].sum() - first * (first + 1) / 2) / (first * second))
+
+
 def hits_at_k(ranks: Int[np.ndarray, "text"], k: int = 1) -> float:
     """Return the share of texts with a right answer among the first k: ``mean(rank_i <= k)``.
 

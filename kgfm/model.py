@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kgfm.backbones import Backbone, Extra, load_backbone
+from kgfm.backbones import Backbone, Extra, TextEncoder, load_backbone
 from kgfm.backbones.text import mean_pool
 from kgfm.batch import Batch
 from kgfm.encoders import ENCODERS, GraphEncoder
@@ -89,6 +89,8 @@ class KGModel(nn.Module):
         fusions = _operators(fusion, backbone, node_width=node_width, feature_width=feature_width)
         widths = {"width": backbone.width, "node_width": node_width}
         answers = TASKS.build(task, **widths, learned_prior=learned_prior)
+        if answers.descriptions:
+            answers.describe(torch.from_numpy(TextEncoder(backbone)(answers.descriptions)))
         return cls(backbone, graph, fusions, answers)
 
     def forward(self, batch: Batch) -> Output:

@@ -71,8 +71,9 @@ def every(dataset):
 
 def test_every_data_set_can_be_asked_for_by_its_name():
     assert set(DATASETS) == {
-        *("fewrel", "film-genres", "jsonl", "metaqa", "newsmtsc", "newsroom"),
-        *("pathquestion", "semeval", "semeval-categories", "sentfin", "table", "world"),
+        *("banking77", "fewrel", "film-genres", "jsonl", "metaqa", "newsmtsc", "newsroom"),
+        *("pathquestion", "phrasebank", "semeval", "semeval-categories", "sentfin", "table"),
+        "world",
     }
 
 

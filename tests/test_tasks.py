@@ -120,26 +120,30 @@ def test_an_untrained_head_and_a_text_without_nodes_read_the_text_alone():
 
 def test_the_threshold_is_chosen_on_validation_and_saved_with_the_weights():
     task = build("classify", multi_label=True)
-    scores = np.array([[0.9, 0.3, 0.1], [0.2, 0.35, 0.05]], np.float32)
-    rows = {"scores": scores, "targets": np.array([[1, 1, 0], [0, 1, 0]], np.float32)}
+    scores = np.array([[0.9, 0.3, 0.1], [0.2, 0.35, 0.05]])
+    logits = np.log(scores / (1 - scores)).astype(np.float32)
+    rows = {"logits": logits, "targets": np.array([[1, 1, 0], [0, 1, 0]], np.float32)}
     assert task.metrics(rows)["micro_f1"] == pytest.approx(0.5)
     task.tune(rows)
-    assert 0.2 < float(task.threshold) < 0.3
-    assert task.metrics(rows) == {"micro_f1": 1.0, "macro_f1": pytest.approx(2 / 3)}
+    (threshold,) = task.report().thresholds
+    lower, upper = 1 / (1 + np.exp(-logits[[1, 0], [0, 1]] / task.report().temperature))
+    assert lower < threshold < upper
+    figures = task.metrics(rows)
+    assert (figures["micro_f1"], figures["macro_f1"]) == (1.0, pytest.approx(2 / 3))
     copy = build("classify", multi_label=True)
     copy.load_state_dict(task.state_dict())
-    assert torch.equal(copy.threshold, task.threshold)
+    assert copy.report() == task.report()
 
 
 def test_one_label_has_no_threshold_to_choose():
     task = build("classify")
-    task.tune({"scores": np.eye(3, dtype=np.float32), "targets": np.eye(3, dtype=np.float32)})
-    assert float(task.threshold) == 0.5
+    task.tune({"logits": np.eye(3, dtype=np.float32), "targets": np.eye(3, dtype=np.float32)})
+    assert task.report().thresholds == ()
 
 
 def test_accuracy_is_the_share_of_best_labels_that_are_right():
     scores = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.1, 0.6, 0.3]], np.float32)
-    figures = build("classify").metrics({"scores": scores, "targets": np.eye(3)})
+    figures = build("classify").metrics({"logits": np.log(scores), "targets": np.eye(3)})
     assert figures["accuracy"] == pytest.approx(2 / 3)
 
 

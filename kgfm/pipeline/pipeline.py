@@ -201,7 +201,8 @@ class Pipeline:
         Args:
             train: Texts with targets.
             validation: Texts with targets; they choose the epoch and the decision threshold.
-            config: All settings at once.
+            config: All settings at once; ``epochs=0`` trains no layer, but the probe of a task with
+                labels.
             folder: For checkpoints and logs.
             cache: For the states after frozen layers, if any are frozen.
             resume: Go on from the last checkpoint in ``folder``.
@@ -227,7 +228,9 @@ class Pipeline:
             answered = self.questions.with_answers(train, validation)
             self.retriever.learn(*answered, seed=self.seed)
         prepared, held_out = self.prepare(train), self.prepare(validation)
-        self._use_cache(config, cache, [*prepared, *held_out])
+        started: dict[str, float] = {}
+        if config.epochs:
+            self._use_cache(config, cache, [*prepared, *held_out])
         try:
             figures = fit(
                 self.model,
@@ -240,10 +243,13 @@ class Pipeline:
                 resume=resume,
                 trainer=trainer,
                 begin=begin,
+                told=started.update,
             )
         finally:
             self.collator.states = None
         self.training = {"validation": figures, "seed": self.seed, "texts": len(prepared)}
+        if started:
+            self.training["start"] = started
         return figures
 
     def evaluate(

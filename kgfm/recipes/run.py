@@ -161,10 +161,12 @@ def fit_and_measure(
             begin=lambda: start_folder(recipe, folder, resume),
         )
     }
+    if "start" in pipeline.training:
+        figures = {"start": pipeline.training["start"], **figures}
     if dataset.test:
         figures["test"] = pipeline.evaluate(dataset.test, recipe.training, cache=states)
     seconds = time.monotonic() - start
-    return result_of(recipe, dataset, figures, pipeline.task.monitor, seconds)
+    return result_of(recipe, dataset, figures, pipeline.task.headline, seconds)
 
 
 def result_of(

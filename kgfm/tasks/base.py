@@ -29,6 +29,7 @@ class Output:
         nil: One per text: nothing in the graph answers.
         loss: Mean over the examples whose target is known; ``None`` where none is.
         losses: What a fusion adds to the loss in training, by name, weighted.
+        vectors: What the task's head reads, for a task that is started from that.
     """
 
     tokens: Float[Tensor, "batch token width"]
@@ -36,6 +37,7 @@ class Output:
     nil: Float[Tensor, "batch"] | None = None
     loss: Float[Tensor, ""] | None = None
     losses: dict[str, Tensor] = field(default_factory=dict)
+    vectors: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,16 @@ class Report:
             they differ from text to text.
         several: Any number of answers may be right, so that they are compared as sets.
         thresholds: From which probability on an answer is given, for each option or for all.
+        temperature: What logits are divided by, so that probabilities are what they promise.
+        reject_below: The probability below which an answer is refused; ``None``: none is.
     """
 
     kind: str
     options: tuple[str, ...] | None = None
     several: bool = False
     thresholds: tuple[float, ...] = ()
+    temperature: float = 1.0
+    reject_below: float | None = None
 
 
 class Task(nn.Module, ABC):
@@ -70,9 +76,18 @@ class Task(nn.Module, ABC):
     monitor: str
     """The metric, larger is better, by which the best checkpoint is chosen."""
 
+    @property
+    def headline(self) -> str:
+        """The metric by which runs are compared in a report; by default :attr:`monitor`."""
+        return self.monitor
+
     ranks_nodes: ClassVar[bool] = False
     """Whether its answers are nodes of the subgraph. Then controls keep the candidates as they are,
     and a text whose right answer was not cut cannot be answered."""
+
+    descriptions: Sequence[str] = ()
+    """Texts whose vectors, by the backbone as it is, :meth:`describe` is given when the model is
+    made, such as what labels mean."""
 
     # -- the data, before tensors begin ------------------------------------------------------------
 
@@ -117,6 +132,9 @@ class Task(nn.Module, ABC):
     @abstractmethod
     def pack(self, prepared: Sequence[Prepared], layout: Layout) -> Tensors | None:
         """Turn the targets of a batch into tensors; they become ``Batch.asked``."""
+
+    def describe(self, vectors: Float[Tensor, "text width"]) -> None:
+        """Begin with the vectors of :attr:`descriptions`, each of length 1."""
 
     # -- tensors -----------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,11 +13,24 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kgfm.batch import Batch, Layout, Prepared, PreparedRow, Tensors
-from kgfm.metrics import best_threshold, macro_f1, micro_f1
-from kgfm.registry import check_probabilities, nearest
+from kgfm.registry import check_probabilities
 from kgfm.retrieval import Graph
-from kgfm.tasks.base import Output, Report, Task, mean_of_known, pooled, seed_mean
+from kgfm.tasks.base import Output, Report, Task, pooled, seed_mean
+from kgfm.tasks.labels import (
+    TRIAL,
+    Labelling,
+    Rows,
+    Weights,
+    label_counts,
+    unknown,
+    weights_of,
+)
+from kgfm.tasks.probe import SCALE, Known, Linear, Start, best_probe, prototypes, scaled
 from kgfm.types import Answer, Example
+
+_CLOSE = 0.1
+"""Temperature of the cosines of the contrastive loss, as in its paper."""
+STARTS = ("probe", "prototypes", "random")
 
 
 @dataclass
@@ -25,67 +38,114 @@ class RightLabels(Tensors):
     """What is right about the texts of a batch."""
 
     label: Float[Tensor, "batch label"]
-    """1 for each right label."""
+    """1 for each right label; none where a text of one label is unknown to all of them."""
     known: Bool[Tensor, "batch"]
     """False for texts of which nothing is known."""
 
 
 class ClassifyTask(Task):
-    """Label logits ``W pool(tokens) + b + G mean(seed nodes)``.
+    """Label logits ``W norm(pool(tokens)) + b + G mean(seed nodes)``.
 
-    With several labels those at or over ``threshold`` are given; validation texts choose it.
+    ``norm(x) = x sqrt(d) / |x|`` for ``d`` numbers: vectors are told apart by direction.
 
     ``G`` starts at zero and has no bias: an untrained head reads the text alone, and for a text
     without mentions it always does.
 
+    Before the first epoch ``W`` and ``b`` are set to the *probe*: logistic regression on the
+    vectors that the text model gives as it is, its penalty chosen on the validation part. Training
+    goes on from there (Kumar et al., 2022, https://arxiv.org/abs/2202.10054), and stays there with
+    ``epochs: 0`` or where no epoch is better.
+
+    Labels may be described in words. Then ``W`` starts from the vectors of the descriptions, which
+    is enough to classify without any example, and the probe is pulled to those and not to zero.
+
     Args:
         width: Width of the tokens.
         node_width: Width of the node states; 0 where there is no graph.
-        labels: All labels; training texts show them.
+        labels: All labels, or a mapping of each to what it means in words; training texts show
+            them. A text without any is of none of them: right to refuse.
         multi_label: Any number of labels may be right (binary cross-entropy), not just one. The
             training texts decide, unless it is given: a text with two labels, or with none, makes
             it several.
         dropout: Before the products.
+        class_weights: Of the losses: ``balanced`` (``N / (K n_c)``), or a mapping of labels to
+            weights, 1 for one that it leaves out.
+        label_smoothing: Share of a target that is spread over all labels.
+        thresholds: With several labels: ``one`` for all, or ``each`` its own; both are chosen on
+            the validation part.
+        reject_below: With one label: the probability below which there is no answer, or how to
+            choose it on the validation part: ``{"risk": 0.05}`` or ``{"share": 0.1}``.
+        start: What ``W`` is before the first epoch: ``probe``, ``prototypes`` (the mean of each
+            label's texts: Snell et al., 2017, https://arxiv.org/abs/1703.05175) or ``random``.
+        contrast: Weight of a loss that draws together the texts of a label and apart those of
+            different ones (Khosla et al., 2020, https://arxiv.org/abs/2004.11362), which helps
+            where there are few. A batch then holds texts of a label in pairs, as SetFit has them
+            (Tunstall et al., 2022, https://arxiv.org/abs/2209.11055).
 
     Raises:
-        ValueError: There is no label, or ``dropout`` is no probability under 1.
+        ValueError: There is no label, or a value is none of the above.
     """
 
     def __init__(
         self,
         width: int,
         node_width: int,
-        labels: Sequence[str] = (),
+        labels: Sequence[str] | Mapping[str, str] = (),
         *,
         multi_label: bool = False,
         dropout: float = 0.1,
+        class_weights: Mapping[str, float] | Literal["balanced"] | None = None,
+        label_smoothing: float = 0.0,
+        thresholds: Literal["one", "each"] = "one",
+        reject_below: float | Mapping[str, float] | None = None,
+        start: Start = "probe",
+        contrast: float = 0.0,
     ) -> None:
         super().__init__()
-        if not labels:
-            raise ValueError(
-                "The labels are not known yet: fit the pipeline, or give them: "
-                "task={'name': 'classify', 'labels': [...]}."
-            )
+        _check_labels(labels)
         check_probabilities(dropout=dropout)
-        self.labels = tuple(labels)
+        if start not in STARTS:
+            raise ValueError(f"start={start!r}: one of {', '.join(STARTS)}.")
+        if not contrast >= 0:
+            raise ValueError(f"contrast={contrast!r}: a weight of 0 or more, such as 1.0.")
+        self.rule = Labelling(
+            labels,
+            multi_label=multi_label,
+            class_weights=None if isinstance(class_weights, str) else class_weights,
+            label_smoothing=label_smoothing,
+            thresholds=thresholds,
+            reject_below=reject_below,
+        )
+        self.labels = self.rule.labels
         self._label_row = {label: row for row, label in enumerate(self.labels)}
         self.multi_label = multi_label
-        self.monitor = "micro_f1" if multi_label else "accuracy"
-        self.threshold: Tensor
-        self.register_buffer("threshold", torch.tensor(0.5))
+        self.monitor = self.rule.monitor
+        self.begins, self.contrast = start, contrast
         self.dropout = nn.Dropout(dropout)
         self.label = nn.Linear(width, len(self.labels))
         self.graph = nn.Linear(node_width, len(self.labels), bias=False) if node_width else None
         if self.graph is not None:
             nn.init.zeros_(self.graph.weight)
+        self.descriptions = tuple(labels.values()) if isinstance(labels, Mapping) else ()
+        self.towards: Tensor | None
+        is_described = bool(self.descriptions)
+        self.register_buffer(
+            "towards", torch.zeros_like(self.label.weight) if is_described else None
+        )
+
+    @property
+    def headline(self) -> str:
+        return self.rule.headline
+
+    # -- the data ----------------------------------------------------------------------------------
 
     @classmethod
     def learned(cls, examples: Sequence[Example], given: Mapping[str, Any]) -> dict[str, Any]:
-        """Find the labels, and whether a text may have several or none of them.
+        """Find the labels, their weights, and whether a text may have several or none of them.
 
         Raises:
-            ValueError: ``multi_label`` is false, and a text has several labels or none; or a label
-                is not among the given ones.
+            ValueError: ``multi_label`` is false, and a text has several labels or none; a label is
+                not among the given ones, or a weight is of none.
         """
         several = given.get("multi_label")
         if several is None or not several:
@@ -93,34 +153,39 @@ class ClassifyTask(Task):
             if several is False and odd is not None:
                 raise ValueError(_contradiction(odd))
             several = odd is not None
-        found = sorted({label for e in examples for label in e.target or ()})
-        labels = list(given.get("labels") or found)
+        counts = label_counts(e.target or () for e in examples)
+        labels = given.get("labels") or sorted(counts)
+        labels = dict(labels) if isinstance(labels, Mapping) else list(labels)
         for example in examples if given.get("labels") else ():
             for label in example.target or ():
                 if label not in labels:
-                    raise ValueError(f"{_place(example)}{_unknown(label, labels)}")
-        return {"labels": labels, "multi_label": bool(several)}
+                    raise ValueError(f"{_place(example)}{unknown(label, tuple(labels))}")
+        found: dict[str, Any] = {"labels": labels, "multi_label": bool(several)}
+        weights: Weights = given.get("class_weights")
+        if weights is not None:
+            found["class_weights"] = weights_of(weights, tuple(labels), counts)
+        return found
 
     @classmethod
     def trial(cls) -> dict[str, Any]:
-        return {"labels": ("yes", "no")}
+        return {"labels": TRIAL}
 
     def target(
         self, example: Example, rows: Sequence[PreparedRow], graph: Graph | None
     ) -> Int[np.ndarray, "right"]:
-        """Numbers of the right labels.
+        """Numbers of the right labels; none for a text that is of none of them.
 
         Raises:
             ValueError: A label was not among those of training, or there must be one and there
-                are several or none.
+                are several.
         """
         if example.target is None:
             return np.zeros(0, dtype=np.int64)
-        if not self.multi_label and len(example.target) != 1:
+        if not self.multi_label and len(example.target) > 1:
             raise ValueError(_contradiction(example))
         for label in example.target:
             if label not in self._label_row:
-                raise ValueError(f"{_place(example)}{_unknown(label, self.labels)}")
+                raise ValueError(f"{_place(example)}{unknown(label, self.labels)}")
         return np.array([self._label_row[label] for label in example.target], dtype=np.int64)
 
     def pack(self, prepared: Sequence[Prepared], layout: Layout) -> RightLabels | None:
@@ -133,6 +198,76 @@ class ClassifyTask(Task):
             label[text, one.target] = 1.0
         return RightLabels(torch.from_numpy(label), torch.from_numpy(known))
 
+    def groups(self, prepared: Sequence[Prepared]) -> list[int] | None:
+        """Return a number for each training text; texts of one number belong in a batch together.
+
+        ``None`` where it does not matter.
+        """
+        if not self.contrast:
+            return None
+        kinds: dict[tuple[int, ...], int] = {}
+        return [kinds.setdefault(tuple(sorted(one.target)), len(kinds)) for one in prepared]
+
+    # -- the start ---------------------------------------------------------------------------------
+
+    def describe(self, vectors: Float[Tensor, "label width"]) -> None:
+        """Start from the vectors of the labels' descriptions, each of length 1."""
+        middle = vectors.new_zeros(len(vectors))
+        if self.multi_label and len(vectors) > 1:
+            # As like a description as the others are: neither likely nor unlikely.
+            middle = ((vectors @ vectors.T).sum(1) - 1) / (len(vectors) - 1)
+        self._set(Linear(SCALE * vectors, -SCALE * middle))
+        self.towards = vectors.to(self.label.weight)
+
+    @property
+    def starts(self) -> bool:
+        """Whether there is something to learn from frozen vectors before the first epoch."""
+        return self.begins != "random"
+
+    def reads(self, output: Output, batch: Batch) -> dict[str, Tensor]:
+        """Return what :meth:`start` needs of a batch, a row for each text with a label."""
+        assert isinstance(batch.asked, RightLabels)
+        assert output.vectors is not None
+        kept = self._taught(batch.asked)
+        return {"vectors": output.vectors[kept], "targets": batch.asked.label[kept]}
+
+    def start(self, train: Rows, validation: Rows) -> dict[str, np.ndarray]:
+        """Set the head from what :meth:`reads` returned of training and validation texts.
+
+        Returns:
+            What :meth:`collect` would of the validation texts.
+        """
+        learned, chosen_by = (self._known(rows) for rows in (train, validation))
+        if self.begins == "prototypes":
+            head = prototypes(self.rule, learned, otherwise=self.towards)
+        else:
+            towards = self.towards
+            if towards is not None:
+                towards = scaled(self.rule, towards, learned).weight
+            head = best_probe(self.rule, learned, chosen_by, towards=towards)
+        self._set(head)
+        if self.graph is not None:
+            nn.init.zeros_(self.graph.weight)
+        logits = head(chosen_by.vectors)
+        return {"logits": logits.cpu().numpy(), "targets": validation["targets"]}
+
+    def _known(self, rows: Rows) -> Known:
+        device = self.label.weight.device
+        return Known(*(torch.from_numpy(rows[name]).to(device) for name in ("vectors", "targets")))
+
+    @torch.no_grad()
+    def _set(self, head: Linear) -> None:
+        """Take a head over, which reads vectors of length 1."""
+        width = head.weight.shape[1]
+        self.label.weight.copy_(head.weight / width**0.5)
+        self.label.bias.copy_(head.bias)
+
+    def _taught(self, asked: RightLabels) -> Bool[Tensor, "batch"]:
+        """Which texts there is something to learn from."""
+        return asked.known if self.multi_label else asked.known & (asked.label > 0).any(1)
+
+    # -- tensors -----------------------------------------------------------------------------------
+
     def forward(
         self,
         tokens: Float[Tensor, "batch token width"],
@@ -141,94 +276,108 @@ class ClassifyTask(Task):
         read: Float[Tensor, "batch width"] | None = None,
     ) -> Output:
         """Return one logit per text and label."""
-        logits = self.label(self.dropout(pooled(tokens, batch, read)))
+        vectors = functional.normalize(pooled(tokens, batch, read), dim=-1)
+        logits = self.label(self.dropout(vectors * vectors.shape[1] ** 0.5))
         if self.graph is not None and nodes is not None:
             logits = logits + self.graph(self.dropout(seed_mean(nodes, batch)))
-        return Output(tokens, logits, loss=self._loss(logits, batch))
+        loss = self._loss(logits, vectors, batch)
+        return Output(tokens, logits, loss=loss, vectors=vectors)
 
-    def _loss(self, logits: Tensor, batch: Batch) -> Tensor | None:
-        if not isinstance(batch.asked, RightLabels):
+    def _loss(self, logits: Tensor, vectors: Tensor, batch: Batch) -> Tensor | None:
+        asked = batch.asked
+        if not isinstance(asked, RightLabels):
             return None
-        right = batch.asked.label
-        if self.multi_label:
-            losses = functional.binary_cross_entropy_with_logits(
-                logits, right, reduction="none"
-            ).mean(1)
-        else:
-            losses = functional.cross_entropy(logits, right, reduction="none")
-        return mean_of_known(losses, batch.asked.known)
+        known = self._taught(asked)
+        loss = self.rule.loss(logits, asked.label, known)
+        if self.contrast and self.training:
+            loss = loss + self.contrast * contrastive(vectors[known], asked.label[known])
+        return loss
 
     def probabilities(self, output: Output, batch: Batch) -> Float[Tensor, "batch label"]:
-        """Sigmoid of each logit (multi-label), or softmax over the labels."""
-        if self.multi_label:
-            return torch.sigmoid(output.logits)
-        return torch.softmax(output.logits, dim=-1)
+        """Sigmoid of each logit (multi-label), or softmax over the labels, at the temperature."""
+        return self.rule.probabilities(output.logits)
+
+    # -- answers -----------------------------------------------------------------------------------
 
     def answers(
         self, output: Output, batch: Batch, examples: Sequence[Example], graph: Graph | None
     ) -> list[tuple[Answer, ...]]:
-        """Take each text's best label, and all labels over the threshold where several may hold."""
-        found: list[tuple[Answer, ...]] = []
-        for scores in self.probabilities(output, batch).double().cpu().numpy():
-            order = np.argsort(-scores, kind="stable").tolist()
-            over = order[:1]
-            if self.multi_label:
-                over = [row for row in order if scores[row] >= float(self.threshold)]
-            ranked = tuple((self.labels[row], float(scores[row])) for row in order)
-            found.append((Answer(*ranked[0], ranked, tuple(self.labels[row] for row in over)),))
-        return found
+        """Take each text's best label, all over thresholds where several may hold, or none."""
+        scores = self.probabilities(output, batch).double().cpu().numpy()
+        return [(self.rule.answer(one),) for one in scores]
 
     def option(self, answer: str, example: Example, graph: Graph | None) -> int:
-        """Number of the label."""
-        if answer not in self._label_row:
-            raise ValueError(_unknown(answer, self.labels))
-        return self._label_row[answer]
+        """Number of the label; -1 for a refusal."""
+        return self.rule.option(answer)
 
     def score(
         self, output: Output, batch: Batch, option: int, about: int = 0
     ) -> Float[Tensor, "example"]:
-        """Probability of a label."""
-        return self.probabilities(output, batch)[:, option]
+        """Probability of a label, or of a refusal that the best one is wrong."""
+        return self.rule.score(output.logits, option)
+
+    def shown(self, answer: str, graph: Graph | None) -> str:
+        return self.rule.shown(answer)
+
+    # -- figures -----------------------------------------------------------------------------------
 
     def report(self) -> Report:
         """Answers are labels, the same ones for each text."""
-        thresholds = (float(self.threshold),) if self.multi_label else ()
-        return Report("label", self.labels, self.multi_label, thresholds)
+        return self.rule.report()
 
     def collect(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        """Return scores and targets, one row per text."""
+        """Return logits and targets, one row per text."""
         assert isinstance(batch.asked, RightLabels)
         known = batch.asked.known
-        scores = self.probabilities(output, batch)
-        return {"scores": scores[known], "targets": batch.asked.label[known]}
+        return {"logits": output.logits[known], "targets": batch.asked.label[known]}
 
     def tune(self, rows: dict[str, np.ndarray]) -> None:
-        """Choose the threshold with the best micro-F1."""
-        if self.multi_label and len(rows["scores"]):
-            self.threshold.fill_(best_threshold(rows["scores"], rows["targets"] > 0))
+        """Choose temperature, thresholds, and from where on to refuse."""
+        self.rule.tune(rows)
 
     def metrics(self, rows: dict[str, np.ndarray]) -> dict[str, float]:
-        """Return accuracy and macro-F1, or micro- and macro-F1 at the threshold."""
-        right = rows["targets"] > 0
-        if self.multi_label:
-            given = rows["scores"] >= float(self.threshold)
-            return {"micro_f1": micro_f1(given, right), "macro_f1": macro_f1(given, right)}
-        given = np.eye(right.shape[1], dtype=bool)[rows["scores"].argmax(1)]
-        return {
-            "accuracy": float((given & right).any(1).mean()),
-            "macro_f1": macro_f1(given, right),
-        }
+        """Return the figures; see :meth:`kgfm.tasks.labels.Labelling.metrics`."""
+        return self.rule.metrics(rows)
+
+
+def contrastive(
+    vectors: Float[Tensor, "text width"], right: Float[Tensor, "text label"]
+) -> Float[Tensor, ""]:
+    """Return the supervised contrastive loss of texts, of which those with a common label are near.
+
+    ``mean_i mean_(p near i) -log(exp(v_i v_p / t) / sum_(a != i) exp(v_i v_a / t))`` over the texts
+    that have a near one (Khosla et al., 2020, eq. 2); 0 where none has.
+    """
+    itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
+    near = (right @ right.T > 0) & ~itself
+    count = near.sum(1)
+    likeness = (vectors @ vectors.T / _CLOSE).masked_fill(itself, -1e4)
+    each = (likeness.log_softmax(1) * near).sum(1) / count.clamp(min=1)
+    return -each.sum() / (count > 0).sum().clamp(min=1)
+
+
+def _check_labels(labels: Sequence[str] | Mapping[str, str]) -> None:
+    """Refuse no labels, the same one twice, and descriptions that say nothing."""
+    if not labels:
+        raise ValueError(
+            "The labels are not known yet: fit the pipeline, or give them: "
+            "task={'name': 'classify', 'labels': [...]}."
+        )
+    if not isinstance(labels, Mapping):
+        twice = [label for n, label in enumerate(labels) if label in labels[:n]]
+        if twice:
+            raise ValueError(f"labels has {twice[0]!r} twice; give each label once.")
+        return
+    for label, text in labels.items():
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError(
+                f"labels: {label!r} has the description {text!r}; say in words what the label "
+                "means, or give a list of labels."
+            )
 
 
 def _place(example: Example) -> str:
     return f"{example.where}: " if example.where else ""
-
-
-def _unknown(label: str, labels: Sequence[str]) -> str:
-    return (
-        f"The label {label!r} was not among those of training: "
-        f"{', '.join(map(repr, labels))}.{nearest(label, labels)}"
-    )
 
 
 def _contradiction(example: Example) -> str:

@@ -10,7 +10,8 @@ class TrainingConfig:
     """Settings of one training run.
 
     Args:
-        epochs: Passes over the training part.
+        epochs: Passes over the training part; 0 trains no layer: a task with labels then stays at
+            its probe, which takes seconds.
         batch_size: Texts in one step and process.
         accumulate: Steps whose gradients are added up before the weights move.
         learning_rate: Peak rate of the backbone.
@@ -50,7 +51,9 @@ class TrainingConfig:
     tensorboard: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "accumulate", "max_tokens"):
+        if self.epochs < 0:
+            raise ValueError(f"epochs={self.epochs}: it cannot be negative.")
+        for name in ("batch_size", "accumulate", "max_tokens"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: it must be at least 1.")
         for name in ("learning_rate", "graph_learning_rate", "warmup"):

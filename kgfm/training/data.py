@@ -45,6 +45,8 @@ class LengthBuckets(Sampler[list[int]]):
         shuffle: ``False`` sorts all rows by length, and gives each of them exactly once.
         num_replicas: Number of processes that share the rows.
         rank: Of this process among them.
+        groups: Numbers of rows; those of one number come in pairs when shuffled, with each other
+            anew in each epoch, as far as they go.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class LengthBuckets(Sampler[list[int]]):
         shuffle: bool = True,
         num_replicas: int = 1,
         rank: int = 0,
+        groups: Sequence[int] | None = None,
     ) -> None:
         self.lengths = np.asarray(lengths)
         self.batch_size = batch_size
@@ -63,6 +66,7 @@ class LengthBuckets(Sampler[list[int]]):
         self.shuffle = shuffle
         self.num_replicas = num_replicas
         self.rank = rank
+        self.groups = groups
         self.epoch = 0
 
     @property
@@ -100,6 +104,8 @@ class LengthBuckets(Sampler[list[int]]):
     def _shuffled(self) -> list[list[int]]:
         size = self.batch_size
         random = np.random.default_rng((self.seed, self.epoch))
+        if self.groups is not None:
+            return self._in_pairs(random)
         rows = random.permutation(len(self.lengths))
         pool = size * POOL_BATCHES
         batches = []
@@ -108,6 +114,15 @@ class LengthBuckets(Sampler[list[int]]):
             part = part[np.argsort(self.lengths[part], kind="stable")]
             batches += [part[i : i + size].tolist() for i in range(0, len(part), size)]
         return [batches[row] for row in random.permutation(len(batches))]
+
+    def _in_pairs(self, random: np.random.Generator) -> list[list[int]]:
+        """Batches of pairs of a group, by chance; a row without a partner comes alone."""
+        of_group: dict[int, list[int]] = {}
+        for row in random.permutation(len(self.lengths)).tolist():
+            of_group.setdefault((self.groups or ())[row], []).append(row)
+        pairs = [rows[n : n + 2] for rows in of_group.values() for n in range(0, len(rows), 2)]
+        rows = [row for pair in random.permutation(len(pairs)) for row in pairs[pair]]
+        return [rows[n : n + self.batch_size] for n in range(0, len(rows), self.batch_size)]
 
 
 class PreparedData(L.LightningDataModule):
@@ -121,6 +136,7 @@ class PreparedData(L.LightningDataModule):
         batch_size: Rows in a batch.
         seed: Of the order of the training texts.
         num_workers: Processes that pack.
+        groups: Of the training texts; see :class:`LengthBuckets`.
     """
 
     def __init__(
@@ -133,8 +149,10 @@ class PreparedData(L.LightningDataModule):
         batch_size: int = 32,
         seed: int = 0,
         num_workers: int = 0,
+        groups: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
+        self.groups = groups
         self.collator = collator
         self.train = train
         self.validation = validation
@@ -163,6 +181,7 @@ class PreparedData(L.LightningDataModule):
             shuffle=shuffle,
             num_replicas=trainer.world_size if trainer else 1,
             rank=trainer.global_rank if trainer else 0,
+            groups=self.groups if shuffle else None,
         )
         return DataLoader(
             rows,  # type: ignore[arg-type]

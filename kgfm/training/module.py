@@ -23,6 +23,10 @@ class Trainable(Protocol):
 
     def __call__(self, batch: Any, /) -> Any: ...
 
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state_dict: Any, strict: bool = True) -> Any: ...
+
     def parameters(self) -> Iterator[nn.Parameter]: ...
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...
@@ -68,19 +72,18 @@ class TrainingModule(L.LightningModule):
 
     def validation_step(self, batch: Any, _: int) -> None:
         output = self.model(batch)
-        rows = self.model.task.collect(output, batch)
-        self._rows.append({name: value.float().cpu().numpy() for name, value in rows.items()})
+        self._rows.append(as_arrays(self.model.task.collect(output, batch)))
 
     test_step = validation_step
 
     def on_validation_epoch_end(self) -> None:
-        rows = self._gather()
+        rows = self._collected()
         if rows:
             self.model.task.tune(rows)
             self._log("val", rows)
 
     def on_test_epoch_end(self) -> None:
-        rows = self._gather()
+        rows = self._collected()
         if rows:
             self._log("test", rows)
 
@@ -91,15 +94,9 @@ class TrainingModule(L.LightningModule):
             {f"{part}_{name}": value for name, value in metrics.items()}, rank_zero_only=False
         )
 
-    def _gather(self) -> dict[str, np.ndarray]:
-        """Rows of all batches of all processes."""
+    def _collected(self) -> dict[str, np.ndarray]:
         mine, self._rows = self._rows, []
-        if self.trainer.world_size > 1:
-            everyone: list[Any] = [None] * self.trainer.world_size
-            torch.distributed.all_gather_object(everyone, mine)
-            mine = [rows for part in everyone for rows in part]
-        names = mine[0] if mine else {}
-        return {name: np.concatenate([rows[name] for rows in mine]) for name in names}
+        return gathered(mine, self.trainer.world_size)
 
     def configure_optimizers(self) -> Any:
         config = self.config
@@ -138,3 +135,18 @@ class TrainingModule(L.LightningModule):
         }
         metrics = self.trainer.callback_metrics
         checkpoint["metrics"] = {name: float(value) for name, value in metrics.items()}
+
+
+def as_arrays(rows: dict[str, Tensor]) -> dict[str, np.ndarray]:
+    """Move what a task collected out of tensors."""
+    return {name: value.float().cpu().numpy() for name, value in rows.items()}
+
+
+def gathered(mine: list[dict[str, np.ndarray]], processes: int) -> dict[str, np.ndarray]:
+    """Return the rows of all batches of all processes."""
+    if processes > 1:
+        everyone: list[Any] = [None] * processes
+        torch.distributed.all_gather_object(everyone, mine)
+        mine = [rows for part in everyone for rows in part]
+    names = mine[0] if mine else {}
+    return {name: np.concatenate([rows[name] for rows in mine]) for name in names}

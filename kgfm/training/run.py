@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from kgfm.training.config import TrainingConfig
 from kgfm.training.data import Packs, PreparedData, Tokens
 from kgfm.training.module import Trainable, TrainingModule
+from kgfm.training.start import Reader, Start
 
 _HINTS = (
     ".*does not have many workers.*",  # packing a batch takes a millisecond
@@ -51,8 +53,12 @@ class PrintEpochs(Callback):
             for name, value in trainer.callback_metrics.items()
             if name.startswith(prefix)
         }
-        text = "  ".join(f"{name} {value:.4f}" for name, value in sorted(figures.items()))
-        print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {text}", flush=True)
+        _print_epoch(trainer.current_epoch + 1, trainer.max_epochs, figures)
+
+
+def _print_epoch(epoch: int, epochs: int | None, figures: Mapping[str, float]) -> None:
+    text = "  ".join(f"{name} {value:.4f}" for name, value in sorted(figures.items()))
+    print(f"epoch {epoch}/{epochs}  {text}", flush=True)
 
 
 def fit(
@@ -67,8 +73,12 @@ def fit(
     resume: bool = False,
     trainer: L.Trainer | None = None,
     begin: Callable[[], None] | None = None,
+    told: Callable[[dict[str, float]], None] | None = None,
 ) -> dict[str, float]:
     """Train, then put the best epoch's weights into ``model``.
+
+    A task that learns from frozen vectors is started before the first epoch, and that start stays
+    where no epoch is better, or with ``epochs=0``.
 
     Args:
         model: Trained in place.
@@ -82,9 +92,13 @@ def fit(
         resume: Go on from the last checkpoint in ``folder``, if there is one.
         trainer: A trainer of your own, in place of the one that ``config`` describes.
         begin: Called when all is checked, before anything is read or written in ``folder``.
+        told: Called with the validation metrics of the start, where there is one.
 
     Returns:
         The validation metrics of the best epoch.
+
+    Raises:
+        ValueError: A part has no text, a text no target, or there is nothing to do.
     """
     if not train or (validation is not None and not validation):
         raise ValueError(
@@ -92,7 +106,13 @@ def fit(
         )
     _check_targets(train, "train")
     _check_targets(validation or (), "validation")
+    starts = validation is not None and getattr(model.task, "starts", False)
+    if not (config.epochs or starts):
+        raise ValueError("epochs=0 learns a probe alone, which this task has not: give 1 or more.")
     folder = Path(folder)
+    last = folder / "checkpoints" / "last.ckpt"
+    path = str(last) if resume and last.exists() else None
+    groups = getattr(model.task, "groups", None)
     data = PreparedData(
         collator,
         train=train,
@@ -100,6 +120,7 @@ def fit(
         batch_size=config.batch_size,
         seed=seed,
         num_workers=config.num_workers,
+        groups=groups(train) if groups else None,
     )
     module = TrainingModule(model, config, seed=seed)
     monitor = None if validation is None else f"val_{model.task.monitor}"
@@ -107,11 +128,27 @@ def fit(
         trainer = trainer or _training_trainer(config, folder, monitor)
         if begin is not None:
             begin()
-        last = folder / "checkpoints" / "last.ckpt"
-        path = str(last) if resume and last.exists() else None
+        kept = folder / "checkpoints" / "start.safetensors"
+        first = Start.load(kept) if path is not None else None
+        if starts and first is None:
+            trainers = partial(_trainer, config, logger=False, enable_checkpointing=False)
+            reader = Reader(model, collator, config, trainers)
+            first = Start.of(model, reader(train), reader(validation or ()))
+            if trainer.is_global_zero:
+                _print_epoch(0, config.epochs, {f"val_{k}": v for k, v in first.figures.items()})
+                if config.epochs and trainer.checkpoint_callback is not None:
+                    first.save(kept)
+        if first is not None and told is not None:
+            told(first.figures)
+        if first is not None and not config.epochs:
+            return first.figures
         model.train()
         trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True if path else None)
-    return _restore_best(module, trainer)
+    figures = _restore_best(module, trainer)
+    if first is None or figures[model.task.monitor] >= first.figures[model.task.monitor]:
+        return figures
+    first.restore(model)
+    return first.figures
 
 
 def evaluate(
