@@ -180,8 +180,9 @@ def controls_command(given: Sequence[str]) -> None:
         "--rows",
         type=str,
         nargs="+",
-        default=["with", "without", "shuffled"],
-        help="The rows of the table: with, without, shuffled, random, counter, or one of your own.",
+        default=None,
+        help="The rows of the table: with, without, shuffled, random, counter, probe, or one of "
+        "your own; by default the first three, and the probe for a task with labels.",
     )
     recipe, options = _recipe(parser, given)
     from kgfm.controls import as_text, controls

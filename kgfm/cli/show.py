@@ -19,10 +19,10 @@ MOST_LINES = 20
 
 def figures(parts: Mapping[str, Mapping[str, float]]) -> str:
     """Return the figures of each part, a line each."""
-    names = list(next(iter(parts.values())))
+    names = list(dict.fromkeys(name for found in parts.values() for name in found))
     rows = [["", *names]]
     for part, found in parts.items():
-        rows.append([part, *(f"{found[name]:.4f}" for name in names)])
+        rows.append([part, *(f"{found[name]:.4f}" if name in found else "" for name in names)])
     return aligned(rows)
 
 

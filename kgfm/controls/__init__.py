@@ -11,6 +11,8 @@ shuffled     the tails of each relation permuted     relations and tails permute
 random       another graph of the same degrees,      another subgraph of the same degrees, after
              whose relations and ends are chance     the cut
 counter      the recipe, its encoder replaced by one learned number a kind of edge
+probe        logistic regression on the text's frozen   there is none
+             vectors
 ===========  ======================================  =============================================
 
 Every row reads the same texts with the same mentions, and nodes have the same text vectors.
@@ -26,6 +28,7 @@ A row of one's own is a :class:`Control`, registered in :data:`CONTROLS` or the 
 from kgfm.controls.base import CONTROLS, Case, Control, Shared
 from kgfm.controls.rows import (
     CounterControl,
+    ProbeControl,
     RandomControl,
     ShuffledControl,
     WithControl,
@@ -41,6 +44,7 @@ CONTROLS.update(
         "shuffled": ShuffledControl,
         "random": RandomControl,
         "counter": CounterControl,
+        "probe": ProbeControl,
     }
 )
 

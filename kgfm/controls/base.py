@@ -26,10 +26,12 @@ class Case(NamedTuple):
     Args:
         ranks_nodes: The task's answers are nodes, so candidates must stay what they are.
         learns: The retriever learns from the graph, so that must be altered before it does.
+        probes: The task can learn a head on frozen vectors alone.
     """
 
     ranks_nodes: bool
     learns: bool
+    probes: bool = False
 
     @property
     def before_the_cut(self) -> bool:
@@ -74,6 +76,14 @@ class Control(ABC):
     def pipeline(self, recipe: Recipe, shared: Shared, case: Case) -> Pipeline:
         """Build the untrained pipeline of the row, from the recipe and what the rows share."""
 
+    def recipe(self, recipe: Recipe) -> Recipe:
+        """Return what is trained in the row; by default the recipe as it is."""
+        return recipe
+
+    def suits(self, case: Case) -> bool:
+        """Say whether there is such a row; by default there is."""
+        return True
+
     def meaning(self, case: Case) -> str:
         """Say what the row does to the graph, as what follows its name; by default nothing."""
         return ""
@@ -97,4 +107,6 @@ def case_of(recipe: Recipe, graph: Graph | None) -> Case:
     assert recipe.task is not None
     task = TASKS.find(recipe.task["name"])
     retriever = RETRIEVERS.build(recipe.retriever, graph=graph)
-    return Case(bool(getattr(task, "ranks_nodes", False)), bool(retriever.learns))
+    asks = (bool(getattr(task, name, False)) for name in ("ranks_nodes", "probes"))
+    ranks_nodes, probes = asks
+    return Case(ranks_nodes, bool(retriever.learns), probes)

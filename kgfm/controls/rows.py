@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kgfm.controls.base import TRIAL, Case, Control, Shared
@@ -136,6 +137,39 @@ class CounterControl(Control):
         return (
             "has one learned number a kind of edge in place of the encoder, and no text of a node"
         )
+
+
+class ProbeControl(Control):
+    """Logistic regression on the vectors that the text model gives as it is.
+
+    What is learned in seconds, without a graph, is the least that all else has to be worth.
+    """
+
+    title = "probe"
+    called = "the probe"
+    no_better = "logistic regression on frozen vectors does as well"
+
+    def recipe(self, recipe: Recipe) -> Recipe:
+        """Train no layer."""
+        task = {name: value for name, value in (recipe.task or {}).items() if name != "start"}
+        return replace(recipe, task=task, training=replace(recipe.training, epochs=0))
+
+    def pipeline(self, recipe: Recipe, shared: Shared, case: Case) -> Pipeline:
+        """Build one that reads the text alone."""
+        retriever = WithoutNodes(shared.retriever(recipe))
+        return shared.pipeline(recipe, retriever=retriever, encoder=None, fusion=None)
+
+    def suits(self, case: Case) -> bool:
+        """Be there for tasks with labels."""
+        return case.probes
+
+    def meaning(self, case: Case) -> str:
+        """Say what is learned."""
+        return "is logistic regression on the text's vectors, in which no layer is trained"
+
+    def reads_graph(self, case: Case) -> bool:
+        """Read the text alone."""
+        return False
 
 
 def node_width(recipe: Recipe) -> int:

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from kgfm.pipeline import Pipeline
 
 ROWS = ("with", "without", "shuffled")
-"""The rows of a table, unless others are chosen."""
+"""The rows of every table, unless others are chosen."""
+OTHERS = ("probe",)
+"""Those of a table that they suit."""
 Keep = Callable[["Pipeline", Recipe, dict[str, Any]], None]
 _OF_THE_GRAPH = ("dataset", "linker", "retriever", "encoder", "fusion", "text_encoder")
 
@@ -41,7 +43,7 @@ def controls(
     seeds: Sequence[int] = (0, 1, 2),
     out: str | Path | None = None,
     *,
-    rows: Sequence[str] = ROWS,
+    rows: Sequence[str] | None = None,
     dataset: Dataset | None = None,
     keep: Keep | None = None,
     say: Say = silent,
@@ -57,7 +59,8 @@ def controls(
         recipe: What is on trial.
         seeds: One run of each row for each; differences are paired by them.
         out: The table's folder; by default ``controls`` in the recipe's.
-        rows: Names of :data:`kgfm.controls.CONTROLS`, ``with`` among them.
+        rows: Names of :data:`kgfm.controls.CONTROLS`, ``with`` among them; by default ``with``,
+            ``without``, ``shuffled``, and ``probe`` for a task with labels.
         dataset: The recipe's, if it is loaded already.
         keep: Called with pipeline, recipe and result of each run with the graph that was trained.
         say: Told what is being done.
@@ -71,7 +74,7 @@ def controls(
     """
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds={list(seeds)}: give at least one, and none twice.")
-    chosen = _chosen(rows)
+    chosen = _chosen(rows or [*ROWS, *OTHERS])
     if recipe.encoder is None:
         raise ValueError("The recipe has no encoder, so there is no graph to put on trial.")
     check_parts(recipe)
@@ -79,14 +82,21 @@ def controls(
     dataset = dataset or load_dataset(recipe)
     say(repr(dataset))
     graph = dataset.needed_graph()
+    case = case_of(recipe, graph)
+    for row, control in [*chosen.items()]:
+        if not control.suits(case):
+            if rows is not None:
+                raise ValueError(f"The row {row!r} is not for such a task; leave it out of rows.")
+            del chosen[row]
     linker = LINKERS.build(recipe.linker, graph=graph, encode=TextEncoder(recipe.text_encoder))
     shared = Shared(dataset, linker, text_vectors(recipe, graph, say))
     results: dict[str, list[dict[str, Any]]] = {row: [] for row in chosen}
     for seed in seeds:
         for row in chosen:
             own = replace(recipe, seed=seed, out=str(out / f"{row}-seed{seed}"))
+            own = chosen[row].recipe(own)
             results[row].append(_one_run(row, own, shared, keep, say))
-    table = table_of(recipe, chosen, case_of(recipe, graph), seeds, results)
+    table = table_of(recipe, chosen, case, seeds, results)
     write_json(out / "controls.json", table)
     replace_file(out / "controls.md", as_markdown(table).encode())
     return table
@@ -139,13 +149,15 @@ def _one_run(
 
 def row_pipeline(row: str, recipe: Recipe, shared: Shared) -> Pipeline:
     """Build the untrained pipeline of one row."""
-    case = case_of(recipe, shared.dataset.graph)
-    return CONTROLS.build(row).pipeline(recipe, shared, case)
+    case, control = case_of(recipe, shared.dataset.graph), CONTROLS.build(row)
+    return control.pipeline(control.recipe(recipe), shared, case)
 
 
 def row_digest(row: str, recipe: Recipe, dataset: Dataset) -> str:
     """Return a hash of all that a row's figures depend on."""
-    if CONTROLS.build(row).reads_graph(case_of(recipe, dataset.graph)):
+    control = CONTROLS.build(row)
+    recipe = control.recipe(recipe)
+    if control.reads_graph(case_of(recipe, dataset.graph)):
         return f"{digest(recipe)}-{dataset_digest(dataset)}"
     texts = dataset_digest(dataset, graph=False)
     return f"{digest(recipe, apart_from=_OF_THE_GRAPH)}-{texts}"

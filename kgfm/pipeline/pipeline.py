@@ -183,6 +183,18 @@ class Pipeline:
         learned = getattr(kind, "learned", None)  # a function that makes a task learns nothing
         self.parts["task"] = {**given, **(learned(examples, given) if learned else {})}
 
+    def add_labels(self, descriptions: Mapping[str, str]) -> None:
+        """Let further labels be known by their descriptions, without any training.
+
+        The labels so far keep what was learned of them; they must have descriptions too.
+
+        Raises:
+            ValueError: They have none, or one of these labels is known.
+        """
+        from kgfm.pipeline.labels import add_labels
+
+        add_labels(self, descriptions)
+
     def fit(
         self,
         train: Sequence[Example],

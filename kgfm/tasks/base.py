@@ -85,6 +85,11 @@ class Task(nn.Module, ABC):
     """Whether its answers are nodes of the subgraph. Then controls keep the candidates as they are,
     and a text whose right answer was not cut cannot be answered."""
 
+    probes: ClassVar[bool] = False
+    """Whether it can learn a head on frozen vectors alone. Then it has ``starts``, which says
+    whether to, ``reads(output, batch)``, rows for ``start(train, validation)``, and that returns
+    what ``collect`` would of the validation part."""
+
     descriptions: Sequence[str] = ()
     """Texts whose vectors, by the backbone as it is, :meth:`describe` is given when the model is
     made, such as what labels mean."""

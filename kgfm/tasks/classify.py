@@ -16,21 +16,20 @@ from kgfm.batch import Batch, Layout, Prepared, PreparedRow, Tensors
 from kgfm.registry import check_probabilities
 from kgfm.retrieval import Graph
 from kgfm.tasks.base import Output, Report, Task, pooled, seed_mean
-from kgfm.tasks.labels import (
-    TRIAL,
-    Labelling,
-    Rows,
-    Weights,
-    label_counts,
-    unknown,
-    weights_of,
+from kgfm.tasks.class_weights import Weights, label_counts, unknown, weights_of
+from kgfm.tasks.contrast import contrastive
+from kgfm.tasks.labels import TRIAL, Labelling, Rows, check_labels
+from kgfm.tasks.probe import (
+    SCALE,
+    STARTS,
+    Known,
+    Linear,
+    Start,
+    best_probe,
+    prototypes,
+    scaled,
 )
-from kgfm.tasks.probe import SCALE, Known, Linear, Start, best_probe, prototypes, scaled
 from kgfm.types import Answer, Example
-
-_CLOSE = 0.1
-"""Temperature of the cosines of the contrastive loss, as in its paper."""
-STARTS = ("probe", "prototypes", "random")
 
 
 @dataclass
@@ -102,7 +101,7 @@ class ClassifyTask(Task):
         contrast: float = 0.0,
     ) -> None:
         super().__init__()
-        _check_labels(labels)
+        check_labels(labels)
         check_probabilities(dropout=dropout)
         if start not in STARTS:
             raise ValueError(f"start={start!r}: one of {', '.join(STARTS)}.")
@@ -136,6 +135,8 @@ class ClassifyTask(Task):
     @property
     def headline(self) -> str:
         return self.rule.headline
+
+    probes = True
 
     # -- the data ----------------------------------------------------------------------------------
 
@@ -218,6 +219,28 @@ class ClassifyTask(Task):
             middle = ((vectors @ vectors.T).sum(1) - 1) / (len(vectors) - 1)
         self._set(Linear(SCALE * vectors, -SCALE * middle))
         self.towards = vectors.to(self.label.weight)
+
+    def extend(self, other: ClassifyTask) -> None:
+        """Take over what another has learned of its labels; the others are as described.
+
+        They follow their descriptions as much as those of the other do, on the whole, theirs.
+        """
+        assert self.towards is not None
+        assert other.towards is not None
+        width = self.label.weight.shape[1]
+        with torch.no_grad():
+            scale = (other.label.weight * other.towards).sum(1).mean() * width**0.5
+            self._set(
+                Linear(scale * self.towards, other.label.bias.mean().expand(len(self.labels)))
+            )
+            places = [self._label_row[label] for label in other.labels]
+            for mine, theirs in (
+                (self.label, other.label),
+                (self.graph, other.graph),
+            ):
+                for name, value in () if theirs is None else theirs.named_parameters():
+                    getattr(mine, name)[places] = value
+            self.rule.take_over(other.rule, places)
 
     @property
     def starts(self) -> bool:
@@ -338,42 +361,6 @@ class ClassifyTask(Task):
     def metrics(self, rows: dict[str, np.ndarray]) -> dict[str, float]:
         """Return the figures; see :meth:`kgfm.tasks.labels.Labelling.metrics`."""
         return self.rule.metrics(rows)
-
-
-def contrastive(
-    vectors: Float[Tensor, "text width"], right: Float[Tensor, "text label"]
-) -> Float[Tensor, ""]:
-    """Return the supervised contrastive loss of texts, of which those with a common label are near.
-
-    ``mean_i mean_(p near i) -log(exp(v_i v_p / t) / sum_(a != i) exp(v_i v_a / t))`` over the texts
-    that have a near one (Khosla et al., 2020, eq. 2); 0 where none has.
-    """
-    itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
-    near = (right @ right.T > 0) & ~itself
-    count = near.sum(1)
-    likeness = (vectors @ vectors.T / _CLOSE).masked_fill(itself, -1e4)
-    each = (likeness.log_softmax(1) * near).sum(1) / count.clamp(min=1)
-    return -each.sum() / (count > 0).sum().clamp(min=1)
-
-
-def _check_labels(labels: Sequence[str] | Mapping[str, str]) -> None:
-    """Refuse no labels, the same one twice, and descriptions that say nothing."""
-    if not labels:
-        raise ValueError(
-            "The labels are not known yet: fit the pipeline, or give them: "
-            "task={'name': 'classify', 'labels': [...]}."
-        )
-    if not isinstance(labels, Mapping):
-        twice = [label for n, label in enumerate(labels) if label in labels[:n]]
-        if twice:
-            raise ValueError(f"labels has {twice[0]!r} twice; give each label once.")
-        return
-    for label, text in labels.items():
-        if not isinstance(text, str) or not text.strip():
-            raise ValueError(
-                f"labels: {label!r} has the description {text!r}; say in words what the label "
-                "means, or give a list of labels."
-            )
 
 
 def _place(example: Example) -> str:

@@ -5,7 +5,6 @@ Tensors and arrays have a row for each thing that gets labels: a text, or a span
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -24,20 +23,16 @@ from kgfm.metrics import (
     macro_f1,
     micro_f1,
     refusals,
-    risk_coverage,
 )
-from kgfm.registry import check_probabilities, nearest
+from kgfm.registry import check_probabilities
 from kgfm.tasks.base import Report
+from kgfm.tasks.calibrate import best_temperature, refused_below
+from kgfm.tasks.class_weights import check_weights, unknown
 from kgfm.types import NIL, About, Answer
 
 TRIAL = ("yes", "no")
 """Stand-ins for labels, to try values before data is read; what names others is not refused."""
-BALANCED = "balanced"
 UNSURE = "No label is likely enough: ask in other words, or train on texts like this."
-_HOTTEST = 10.0
-"""Largest temperature; its inverse is the smallest."""
-
-Weights = Literal["balanced"] | Mapping[str, float] | None
 Rows = Mapping[str, np.ndarray]
 """``logits`` and ``targets``, 1 for each right label; a row without one is right to refuse."""
 
@@ -111,6 +106,13 @@ class Labelling(nn.Module):
     def headline(self) -> str:
         """The metric by which runs are compared."""
         return "micro_f1" if self.multi_label else "accuracy"
+
+    def take_over(self, other: Labelling, places: Sequence[int]) -> None:
+        """Decide as another does, of whose labels these are the places here."""
+        self.temperature.copy_(other.temperature)
+        self.reject_below.copy_(other.reject_below)
+        self.thresholds.fill_(float(other.thresholds.mean()))
+        self.thresholds[list(places)] = other.thresholds
 
     def losses(
         self, logits: Float[Tensor, "row label"], right: Float[Tensor, "row label"]
@@ -213,16 +215,17 @@ class Labelling(nn.Module):
             self.thresholds.copy_(torch.as_tensor(found))
         elif isinstance(self.refuses, Mapping):
             wrong = scores.argmax(1) != right.argmax(1)
-            self.reject_below.fill_(_below(scores.max(1), ~wrong, **self.refuses))
+            self.reject_below.fill_(refused_below(scores.max(1), ~wrong, **self.refuses))
 
     def metrics(self, rows: Rows) -> dict[str, float]:
         """Return the figures of some rows.
 
-        One label: accuracy and macro-F1 of the best label, whether or not it is refused, over the
-        rows that have one; mean log likelihood, calibration error, and the area under the risk-coverage curve, in which
-        a row without a label is wrong whatever is answered. Where there are such rows, the AUROC of
-        telling known from unknown by the score; where answers are refused, the shares of unknown
-        and known that are, and the risk: the share of wrong answers among those given.
+        One label: accuracy and macro-F1 of the best label, whether or not it is refused, mean log
+        likelihood and calibration error, over the rows that have a label; and the area under the
+        risk-coverage curve, in which a row without one is wrong whatever is answered. Where there
+        are such rows, the AUROC of telling known from unknown by the score; where answers are
+        refused, the shares of unknown and known that are, and the risk: the share of wrong answers
+        among those given.
         Several: micro- and macro-F1 at the thresholds, and calibration error.
         """
         right, scores = rows["targets"] > 0, self._scores(rows["logits"])
@@ -265,93 +268,6 @@ class Labelling(nn.Module):
         return found
 
 
-def label_counts(targets: Iterable[Sequence[str]]) -> Counter[str]:
-    """Count how often each label is right."""
-    return Counter(label for target in targets for label in target)
-
-
-def weights_of(
-    given: Weights, labels: Sequence[str], counts: Mapping[str, int]
-) -> dict[str, float] | None:
-    """Return the weight of each label; ``balanced`` is ``w_c = N / (K n_c)``.
-
-    ``n_c`` counts the texts that have the label, ``N`` is the sum of these, ``K`` the number of
-    labels that occur (King and Zeng, 2001). A label that never occurs has 1.
-
-    Raises:
-        ValueError: It is neither ``balanced`` nor a mapping, or a weight is of no label.
-    """
-    if given is None:
-        return None
-    if isinstance(given, Mapping):
-        check_weights(given, labels)
-        return dict(given)
-    if given != BALANCED:
-        raise ValueError(
-            f"class_weights={given!r}: give {BALANCED!r}, or a mapping of labels to weights."
-        )
-    occur = [label for label in labels if counts.get(label)]
-    total = sum(counts[label] for label in occur)
-    return {label: total / (len(occur) * counts[label]) for label in occur}
-
-
-def check_weights(given: Any, labels: Sequence[str]) -> None:
-    """Refuse weights of what is no label, and such as are no weights.
-
-    Raises:
-        ValueError: The message says which.
-    """
-    if not isinstance(given, Mapping):
-        return
-    for label, weight in given.items():
-        if label not in labels:
-            raise ValueError(f"class_weights: {unknown(label, labels)}")
-        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not weight > 0:
-            raise ValueError(
-                f"class_weights: {label!r} has {weight!r}; a weight is over 0, such as 2.5."
-            )
-
-
-def unknown(label: Any, labels: Sequence[str]) -> str:
-    """Say that something is no label."""
-    return (
-        f"The label {label!r} was not among those of training: "
-        f"{', '.join(map(repr, labels))}.{nearest(str(label), labels)}"
-    )
-
-
-def best_temperature(
-    logits: Float[np.ndarray, "row label"],
-    right: Bool[np.ndarray, "row label"],
-    *,
-    several: bool = False,
-) -> float:
-    """Return the temperature of least negative log likelihood (Guo et al., 2017, sec. 4.2).
-
-    The targets of n rows are smoothed by ``1 / (n + 2)``, as Platt (1999) does: a few rows that are
-    all right would else say that the model is certain of everything. From 0.1 to 10; 1 where all
-    temperatures are alike.
-    """
-    z = torch.from_numpy(np.asarray(logits, np.float64))
-    smooth = 1 / (len(z) + 2)
-    y = torch.from_numpy(np.asarray(right, np.float64))
-    y = y * (1 - smooth) + smooth / (2 if several else z.shape[1])
-
-    def loss(log: float) -> float:
-        even = z / float(np.exp(log))
-        if several:
-            return float(functional.binary_cross_entropy_with_logits(even, y))
-        return float(-(y * even.log_softmax(1)).sum(1).mean())
-
-    low, high = -float(np.log(_HOTTEST)), float(np.log(_HOTTEST))
-    share = (np.sqrt(5) - 1) / 2
-    for _ in range(32):  # golden section: convex in 1 / T, so there is one valley
-        first, second = high - share * (high - low), low + share * (high - low)
-        low, high = (low, second) if loss(first) <= loss(second) else (first, high)
-    found = (low + high) / 2
-    return float(np.exp(found)) if loss(found) < loss(0.0) - 1e-9 else 1.0
-
-
 def _log_likelihood(
     scores: Float[np.ndarray, "row label"], right: Bool[np.ndarray, "row label"]
 ) -> float:
@@ -385,18 +301,21 @@ def _refuses(given: Any, several: bool) -> float | dict[str, float] | None:
     return {name: float(v) for name, v in given.items()} if isinstance(given, Mapping) else given
 
 
-def _below(
-    scores: Float[np.ndarray, "row"],
-    right: Bool[np.ndarray, "row"],
-    *,
-    risk: float | None = None,
-    share: float | None = None,
-) -> float:
-    """Return the score below which to refuse, for a risk among the answers or a share refused."""
-    curve, ranked = risk_coverage(scores, right), np.unique(scores)[::-1]
-    # As Geifman and El-Yaniv (2017) do, without their bound: a validation part may be small.
-    good = curve.risk <= risk if risk is not None else curve.coverage <= 1 - (share or 0.0) + 1e-9
-    if not good.any():
-        return 1.1  # over every probability
-    last = int(np.flatnonzero(good)[-1])
-    return float(ranked[last : last + 2].mean()) if last + 1 < len(ranked) else 0.0
+def check_labels(labels: Sequence[str] | Mapping[str, str]) -> None:
+    """Refuse no labels, the same one twice, and descriptions that say nothing."""
+    if not labels:
+        raise ValueError(
+            "The labels are not known yet: fit the pipeline, or give them: "
+            "task={'name': 'classify', 'labels': [...]}."
+        )
+    if not isinstance(labels, Mapping):
+        twice = [label for n, label in enumerate(labels) if label in labels[:n]]
+        if twice:
+            raise ValueError(f"labels has {twice[0]!r} twice; give each label once.")
+        return
+    for label, text in labels.items():
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError(
+                f"labels: {label!r} has the description {text!r}; say in words what the label "
+                "means, or give a list of labels."
+            )

@@ -14,13 +14,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from kgfm.tasks.labels import Labelling, best_temperature
+from kgfm.tasks.calibrate import best_temperature
+from kgfm.tasks.labels import Labelling
 
 PENALTIES = (1.0, 0.25, 0.0625, 0.016, 0.004)
 """Of the squares of the weights, beside the sum of the losses; ``1 / C`` of scikit-learn."""
 _STEPS = 200
 
 Start = Literal["probe", "prototypes", "random"]
+STARTS = ("probe", "prototypes", "random")
 
 
 class Linear(NamedTuple):
