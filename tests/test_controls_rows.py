@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from worlds import tiny_recipe
 
-from kgfm.controls import CONTROLS, Shared, row_pipeline
+from kgfm.controls import CONTROLS, Shared, controls, row_pipeline
+from kgfm.controls.base import case_of
 from kgfm.linking import Linker
 from kgfm.recipes import Recipe, load_dataset, read_recipe, text_vectors
 from kgfm.retrieval import RETRIEVERS, HopRetriever
@@ -25,12 +26,18 @@ def shared_by(recipe: Recipe) -> Shared:
     return Shared(dataset, Linker(dataset.graph), text_vectors(recipe, dataset.graph))
 
 
+def rows_for(recipe: Recipe, shared: Shared) -> list[str]:
+    """The rows that there are for a recipe's task."""
+    case = case_of(recipe, shared.dataset.graph)
+    return [row for row in CONTROLS if CONTROLS.build(row).suits(case)]
+
+
 @TASKS
 def test_every_row_reads_the_same_texts_with_the_same_mentions(tmp_path: Path, task: str) -> None:
     recipe = read_recipe(tiny_recipe(tmp_path, task))
     shared = shared_by(recipe)
     examples = shared.dataset.test[:6]
-    for row in CONTROLS:
+    for row in rows_for(recipe, shared):
         pipeline = row_pipeline(row, recipe, shared)
         pipeline.learn(shared.dataset.train)
         prepared = pipeline.prepare(examples)
@@ -49,7 +56,7 @@ def test_to_answer_every_row_ranks_the_same_candidates(tmp_path: Path, retriever
     recipe = replace(read_recipe(tiny_recipe(tmp_path)), retriever={"name": retriever})
     shared = shared_by(recipe)
     nodes, edges = {}, {}
-    for row in CONTROLS:
+    for row in rows_for(recipe, shared):
         prepared = row_pipeline(row, recipe, shared).prepare(shared.dataset.test)
         nodes[row] = [item.rows[0].subgraph.nodes.tolist() for item in prepared]
         edges[row] = sum(len(item.rows[0].subgraph.edge_type) for item in prepared)
@@ -178,3 +185,25 @@ def test_what_the_true_edges_say_of_a_node_is_in_no_altered_subgraph() -> None:
     (cut,) = ShuffledEdges(retriever).retrieve(seeds)
     elsewhere = dict(zip(true.edge_index[1].tolist(), cut.edge_index[1].tolist(), strict=True))
     assert all(cut.prior[there] == true.prior[here] for here, there in elsewhere.items())
+
+
+def test_the_probe_is_a_row_for_a_task_with_labels_and_trains_no_layer(tmp_path: Path) -> None:
+    recipe = read_recipe(tiny_recipe(tmp_path, "classify"))
+    recipe = replace(recipe, task={"name": "classify", "start": "random"})
+    table = controls(recipe, (0,), tmp_path / "table")
+    assert [*table["rows"]] == ["with", "without", "shuffled", "probe"]
+    assert "probe - without" in table["differences"]
+    assert "'probe' is logistic regression" in table["meaning"]
+    assert table["metric"] == "accuracy"
+    run = read_recipe(tmp_path / "table" / "probe-seed0" / "recipe.yaml")
+    assert run.training.epochs == 0
+    shared = shared_by(recipe)
+    assert row_pipeline("probe", recipe, shared).parts["encoder"] is None
+
+
+def test_to_answer_there_is_no_probe(tmp_path: Path) -> None:
+    recipe = read_recipe(tiny_recipe(tmp_path))
+    assert "probe" not in rows_for(recipe, shared_by(recipe))
+    with pytest.raises(ValueError, match="'probe' is not for such a task"):
+        controls(recipe, (0,), tmp_path / "table", rows=("with", "probe"))
+    assert not (tmp_path / "table").exists()
