@@ -504,7 +504,7 @@ def test_few_of_each_intent_and_some_unknown(intents: Path) -> None:
     [
         ({"unknown": 4}, "unknown=4: from 0 to 3"),
         ({"per_class": 0}, "per_class=0"),
-        ({"test": "mine"}, "'own' or 'official'"),
+        ({"test": "mine"}, "own.*official"),
     ],
 )
 def test_what_cannot_be_dealt_out_is_refused(
@@ -514,11 +514,13 @@ def test_what_cannot_be_dealt_out_is_refused(
         banking77(intents, intents, **arguments)
 
 
-@pytest.mark.parametrize("line", ["one field", ",no_text", "a,b,c"])
-def test_a_line_that_is_no_intent_is_named(intents: Path, line: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "said"), [("one field", ""), (",no_text", "one is empty"), ("a,b,c", "")]
+)
+def test_a_line_that_is_no_intent_is_named(intents: Path, line: str, said: str) -> None:
     with (intents / "train.csv").open("a", encoding="utf-8") as file:
         file.write(f"{line}\n")
-    with pytest.raises(ValueError, match=r"train\.csv, line 83: .* is no text,category"):
+    with pytest.raises(ValueError, match=rf"train\.csv, (line|row) 83.*{said}"):
         banking77(intents, intents)
 
 

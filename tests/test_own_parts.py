@@ -75,7 +75,7 @@ def test_the_file_runs_and_its_part_does_all_that_the_page_says(
     pipe, found = names["pipe"], names["found"]
     assert NAMES[kind] in (part if isinstance(part := pipe.parts[kind], str) else part["name"])
     figures = pipe.training["validation"]
-    assert figures[pipe.task.monitor] > 0.5
+    assert figures[pipe.task.headline] > 0.5
     evidence = pipe.explain(found)
     ((head, _, _),) = evidence[0].triples
     assert head == found.mentions[0].entity

@@ -7,7 +7,6 @@ The official layout (https://github.com/PolyAI-LDN/task-specific-datasets), comm
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Set
 from pathlib import Path
@@ -15,12 +14,12 @@ from typing import Literal
 
 import numpy as np
 
-from kgfm.datasets.base import Dataset, needed_file, needed_folder, reads, split
+from kgfm.datasets.base import Dataset, needed_folder, one_of, reads, split
+from kgfm.datasets.rows import rows_of
 from kgfm.types import Example
 
 SEED = 13
 TEST, VALIDATION = 0.2, 0.1
-_HEAD = ["text", "category"]
 
 
 @reads(folder="banking77", task="classify")
@@ -52,18 +51,17 @@ def banking77(
         ValueError: A line is not as above, and the message names it; or an argument will not do.
     """
     folder = needed_folder(data, "banking77")
-    if test not in ("own", "official"):
-        raise ValueError(f"test is 'own' or 'official'; got {test!r}.")
+    one_of("test", test, ("own", "official"))
     if per_class is not None and per_class < 1:
         raise ValueError(f"per_class={per_class}: at least 1, or leave it out for all texts.")
-    known = _read(needed_file(folder / "train.csv", "banking77"))
+    known = _read(folder / "train.csv")
     intents = sorted({example.target[0] for example in known if example.target})
     if not 0 <= unknown < len(intents):
         raise ValueError(f"unknown={unknown}: from 0 to {len(intents) - 1} of the intents.")
     share = TEST if test == "own" else 0.0
     train, validation, held_out = split(known, seed=seed, test=share, validation=VALIDATION)
     if test == "official":
-        held_out = _read(needed_file(folder / "test.csv", "banking77"))
+        held_out = _read(folder / "test.csv")
     random = np.random.default_rng((seed, 1))
     places = random.choice(len(intents), unknown, replace=False).tolist()
     outside = {intents[place] for place in places}
@@ -99,17 +97,9 @@ def _as_unknown(examples: Iterable[Example], outside: Set[str]) -> list[Example]
 
 def _read(path: Path) -> list[Example]:
     found: dict[str, Example] = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file, strict=True)
-        try:
-            if next(lines, None) != _HEAD:
-                raise ValueError(f"the first line is {','.join(_HEAD)}.")
-            for fields in lines:
-                if len(fields) != 2 or not all(field.strip() for field in fields):
-                    raise ValueError(f"{','.join(fields)[:80]!r} is no text,category.")
-                text = " ".join(fields[0].split())
-                where = f"{path}, line {lines.line_num}"
-                found.setdefault(text, Example(text, (fields[1].strip(),), where=where))
-        except (ValueError, csv.Error) as error:
-            raise ValueError(f"{path}, line {lines.line_num}: {error}") from None
+    for where, fields in rows_of(path, ("text", "category"), "banking77", delimiter=","):
+        text, intent = (" ".join(fields[name].split()) for name in ("text", "category"))
+        if not (text and intent):
+            raise ValueError(f"{where}: a line has a text and its category; one is empty.")
+        found.setdefault(text, Example(text, (intent,), where=where))
     return list(found.values())

@@ -16,7 +16,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from kgfm.datasets.base import Dataset, needed_file, needed_folder, reads, split
+from kgfm.datasets.base import Dataset, needed_file, needed_folder, one_of, reads, split
 from kgfm.types import Example
 
 SEED = 13
@@ -50,8 +50,7 @@ def phrasebank(
         ValueError: A line is not as above, and the message names it; or an argument will not do.
     """
     folder = needed_folder(data, "phrasebank")
-    if str(agree) not in AGREE:
-        raise ValueError(f"agree is one of {', '.join(AGREE)}; got {agree!r}.")
+    one_of("agree", agree, AGREE)
     path = needed_file(folder / f"Sentences_{agree}Agree.txt", "phrasebank")
     parts = split(_read(path), seed=seed, test=TEST, validation=VALIDATION)
     return Dataset(None, *map(tuple, parts))
