@@ -223,7 +223,7 @@ def test_an_unsure_answer_is_refused_with_what_was_near(tmp_path: Path) -> None:
     made = pipeline(reject_below=1.0)
     fit(made, tmp_path)
     found = made("a rose")
-    assert (found.answer, found.refused, found.labels) == (NIL, "unsure", ())
+    assert (found.answer, found.refused, found.labels) == (NIL, "unsure", (NIL,))
     assert found.near[0][0] in LABELS
     assert found.score == pytest.approx(1 - found.near[0][1])
     assert "likely enough" in found.why

@@ -592,13 +592,13 @@ def test_a_fitted_pipeline_knows_its_labels_and_its_threshold(tmp_path: Path) ->
         accelerator="cpu",
     )
     assert pipeline.labels == ("farm", "harbour", "mine", "person")
-    threshold = float(pipeline.model.task.threshold)
+    thresholds = pipeline.task.report().thresholds
     pipeline.save(tmp_path / "saved")
     again = Pipeline.load(tmp_path / "saved")
-    assert float(again.model.task.threshold) == threshold
+    assert again.task.report().thresholds == thresholds
     assert again.training["seed"] == 0
     found = again(world.test[0].text)
-    assert set(found.labels) == {label for label, score in found.scores if score >= threshold}
+    assert set(found.labels) == {label for label, score in found.scores if score >= thresholds[0]}
 
 
 def test_an_unknown_setting_of_fit_is_refused_with_the_nearest(answering: Pipeline) -> None:

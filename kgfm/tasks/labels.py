@@ -178,7 +178,7 @@ class Labelling(nn.Module):
         best, score = ranked[0]
         if self.refuses is not None and score < float(self.reject_below):
             return Answer(
-                NIL, 1 - score, ranked, (), about, refused="unsure", why=UNSURE, near=ranked
+                NIL, 1 - score, ranked, (NIL,), about, refused="unsure", why=UNSURE, near=ranked
             )
         if not self.multi_label:
             return Answer(best, score, ranked, (best,), about)
