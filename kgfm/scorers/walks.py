@@ -28,6 +28,7 @@ LAYERS = 2
 FEATURES = 3
 _READ = 64
 _TEXT = "text."
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class WalkScorer:
@@ -218,7 +219,7 @@ class WalkScorer:
 
 
 @torch.no_grad()
-def _average(average: list[Tensor], weights: list[Tensor], steps: Tensor | int) -> None:
+def _average(average: Tensors, weights: Tensors, steps: Tensor | int) -> None:
     """Move the average towards the weights; in the first steps by more, so that it forgets them."""
     keep = min(AVERAGE, (1 + int(steps)) / (10 + int(steps)))
     for mean, weight in zip(average, weights, strict=True):
