@@ -125,6 +125,27 @@ def auroc(scores: Float[np.ndarray, "item"], positive: Bool[np.ndarray, "item"])
     return float((ranks[is_positive].sum() - first * (first + 1) / 2) / (first * second))
 
 
+def conflicting(
+    texts: Shaped[np.ndarray, "item _"], right: Shaped[np.ndarray, "item label"]
+) -> Bool[np.ndarray, "item"]:
+    """Return which items stand in a text with at least two items whose right labels differ.
+
+    Args:
+        texts: What text each item stands in, the same numbers for the same text.
+        right: What is right about each item.
+    """
+    if not len(texts):
+        return np.zeros(0, dtype=bool)
+    _, text = np.unique(texts, axis=0, return_inverse=True)
+    _, kind = np.unique(right, axis=0, return_inverse=True)
+    text, kind = text.reshape(-1), kind.reshape(-1)
+    lowest, highest = np.full(len(texts), len(kind)), np.full(len(texts), -1)
+    np.minimum.at(lowest, text, kind)
+    np.maximum.at(highest, text, kind)
+    found: np.ndarray = lowest[text] != highest[text]
+    return found
+
+
 def hits_at_k(ranks: Int[np.ndarray, "text"], k: int = 1) -> float:
     """Return the share of texts with a right answer among the first k: ``mean(rank_i <= k)``.
 

@@ -24,9 +24,11 @@ class KGModel(nn.Module):
     The task may change the tokens where the trained layers begin. The graph encoder runs when the
     first fused layer is reached, so that it knows what the text says so far: before that layer
     where a fusion has an ``enter``, after it otherwise. Each fused layer then exchanges tokens and
-    nodes. After the last layer a fusion's ``read`` is handed to the task, and in training its
-    ``losses`` are added to the task's. Without a fusion the encoder runs after the last layer, for
-    the task alone; without an encoder the model is a plain text model.
+    nodes. Where the task marks tokens, the encoder knows what the text says before that, so that
+    rows which differ by their marks alone share its states. After the last layer a fusion's
+    ``read`` is handed to the task, and in training its ``losses`` are added to the task's. Without
+    a fusion the encoder runs after the last layer, for the task alone; without an encoder the model
+    is a plain text model.
 
     Args:
         backbone: The transformer.
@@ -100,12 +102,19 @@ class KGModel(nn.Module):
             batch.input_ids,
             batch.attention_mask,
             run.after,
-            batch.lower_states,
+            self._lower_states(batch),
             before=run.before if run.enters or run.marks else None,
         )
-        if run.nodes is None and self.encoder is not None:
-            run.nodes = self._encode(tokens, batch)
-        return self._answer(tokens, run.nodes, batch)
+        nodes = None if self.encoder is None else run.encoded(tokens)
+        return self._answer(tokens, nodes, batch)
+
+    def _lower_states(self, batch: Batch) -> Tensor | None:
+        """States after the frozen layers: cached ones, or computed once for rows that are alike."""
+        if batch.lower_states is not None or batch.twin is None or not self.backbone.skips_lower:
+            return batch.lower_states
+        first, place = batch.twin.unique(return_inverse=True)
+        lower = self.backbone.lower(batch.input_ids[first], batch.attention_mask[first])
+        return lower[place]
 
     def _answer(self, tokens: Tensor, nodes: Tensor | None, batch: Batch) -> Output:
         read: Tensor | None = None
@@ -130,10 +139,15 @@ class KGModel(nn.Module):
                 return {int(layer): fusion}
         return {}
 
-    def _encode(self, tokens: Tensor, batch: Batch) -> Tensor:
+    def _encode(self, query: Tensor, batch: Batch, *, is_shared: bool) -> Tensor:
+        """Return the states of all nodes, encoded once where rows share a query and a subgraph."""
         assert self.encoder is not None
-        nodes: Tensor = self.encoder(batch, mean_pool(tokens, batch.attention_mask))
-        return nodes
+        once = batch.once
+        if once is None or not is_shared or batch.edge_weight is not None:
+            nodes: Tensor = self.encoder(batch, query)
+            return nodes
+        states: Tensor = self.encoder(once.batch, query[once.row])
+        return states.index_select(0, once.node)
 
     @torch.no_grad()
     def predict(self, batch: Batch) -> Output:
@@ -157,13 +171,16 @@ class _Run:
         self.nodes: Tensor | None = None
         self.enters = model._first_with("enter")
         self.marks = type(model.task).enter is not Task.enter
+        self.unmarked: Tensor | None = None
+        """What each text says where the trained layers begin, for a task that marks tokens."""
 
     def before(self, layer: int, tokens: Tensor) -> tuple[Tensor, Extra | None]:
         extra = None
         if layer == self.model.backbone.freeze and self.marks:
+            self.unmarked = mean_pool(tokens, self.batch.attention_mask)
             tokens = self.model.task.enter(tokens, self.batch)
         if layer in self.enters:
-            nodes = self._nodes(tokens)
+            nodes = self.encoded(tokens)
             tokens, self.nodes, extra = self.enters[layer].enter(tokens, nodes, self.batch)
         return tokens, extra
 
@@ -171,11 +188,18 @@ class _Run:
         if str(layer) not in self.model.fusions:
             return tokens
         fusion = self.model.fusions[str(layer)]
-        tokens, self.nodes = fusion(tokens, self._nodes(tokens), self.batch)
+        tokens, self.nodes = fusion(tokens, self.encoded(tokens), self.batch)
         return tokens
 
-    def _nodes(self, tokens: Tensor) -> Tensor:
-        return self.model._encode(tokens, self.batch) if self.nodes is None else self.nodes
+    def encoded(self, tokens: Tensor) -> Tensor:
+        """Return the nodes as they are now; the encoder runs when they are first asked for."""
+        if self.nodes is None:
+            query = self.unmarked
+            if query is None:
+                query = mean_pool(tokens, self.batch.attention_mask)
+            is_shared = self.unmarked is not None
+            self.nodes = self.model._encode(query, self.batch, is_shared=is_shared)
+        return self.nodes
 
 
 def _check_layers(layers: Iterable[int], backbone: Backbone) -> None:

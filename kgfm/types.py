@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from html import escape
+from operator import index
 from typing import Any, Literal
 
 import numpy as np
@@ -221,7 +222,7 @@ class About:
     Raises:
         ValueError: There are neither one nor two spans, one is reversed or empty, or there is not
             one entity for each.
-        TypeError: ``labels`` are no strings.
+        TypeError: ``labels`` are no strings, or a span is no pair of whole numbers.
     """
 
     spans: tuple[tuple[int, int], ...]
@@ -229,6 +230,8 @@ class About:
     labels: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        spans = tuple((index(start), index(end)) for start, end in self.spans)
+        object.__setattr__(self, "spans", spans)
         if len(self.spans) not in (1, 2):
             raise ValueError(f"A question is about one span or two, got {len(self.spans)}.")
         for start, end in self.spans:
@@ -242,6 +245,10 @@ class About:
             object.__setattr__(self, "labels", _labels(self.labels, "labels"))
 
 
+Span = tuple[int, int]
+"""First character and one past the last, counted in code points."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One text that the model reads for an example, or a pair of texts.
@@ -249,15 +256,24 @@ class Row:
     Args:
         text: The text.
         pair: What stands behind it, as a second segment of the same input.
+        quotes: Whether the pair only repeats words of the text, so that it names nothing more.
+        marks: (place, string): what is written into the text for the model alone, in this order.
+            Offsets stay those of the text without it.
+        focus: Spans of the text that must be read, in groups of such as must be read together. Of a
+            text that is too long another part is read then, and in several rows where the groups
+            lie too far apart; without them its beginning.
     """
 
     text: str
     pair: str | None = None
+    quotes: bool = False
+    marks: tuple[tuple[int, str], ...] = ()
+    focus: tuple[tuple[Span, ...], ...] = ()
 
     @property
     def source(self) -> str:
         """Both texts, in which mentions are counted: the second begins behind a line break."""
-        return self.text if self.pair is None else f"{self.text}\n{self.pair}"
+        return self.text if self.pair is None or self.quotes else f"{self.text}\n{self.pair}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +295,7 @@ class Example:
     Raises:
         TypeError: The text or a target is no string, or gold holds what is no triple; the message
             says what to write.
-        ValueError: What is asked about ends behind the text, or there is no such kind.
+        ValueError: What is asked about ends behind the text or is blank, or there is no such kind.
     """
 
     text: str
@@ -305,11 +321,20 @@ class Example:
             )
         object.__setattr__(self, "gold", as_triples(self.gold, f"{where}gold"))
         for one in about_spans(self.about):
-            if one[1] > len(self.text):
-                raise ValueError(
-                    f"{where}The span {one} ends behind the text, which has "
-                    f"{len(self.text)} characters."
-                )
+            _check_span(one, self.text, where)
+
+
+def _check_span(span: tuple[int, int], text: str, where: str) -> None:
+    start, end = span
+    if end > len(text):
+        raise ValueError(
+            f"{where}The span {span} ends behind the text, which has {len(text)} characters."
+        )
+    if not text[start:end].strip():
+        raise ValueError(
+            f"{where}The span {span} holds only blanks, {text[start:end]!r:.40}; give the "
+            "characters of what it is about."
+        )
 
 
 def _labels(given: Any, what: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +17,15 @@ from kgfm.batch import Batch, Collator, Prepared, PreparedRow
 from kgfm.model import KGModel
 from kgfm.tasks import TASKS, Task
 from kgfm.tasks.answer import Right
+from kgfm.tasks.span_rows import Place
 from kgfm.types import Subgraph
 
 FEATURE_WIDTH, NUM_RELATIONS, NUM_ENTITIES = 8, 3, 30
 LABELS = ("drama", "comedy", "horror")
+
+
+class OfSpans(tuple[str, ...]):
+    """Labels of spans, where others are of whole texts."""
 
 
 @lru_cache
@@ -42,8 +48,8 @@ class RandomVectors:
 
 
 def make_task(labels: Sequence[str] = (), **settings: object) -> Task:
-    """The task that such labels are for: to classify, or without any to answer."""
-    name = "classify" if labels else "answer"
+    """The task that such labels are for: to classify texts or spans, or without any to answer."""
+    name = "spans" if isinstance(labels, OfSpans) else "classify" if labels else "answer"
     given = {"labels": labels} if labels else {}
     return TASKS.build({"name": name, **given, **settings}, width=12, node_width=10)
 
@@ -87,7 +93,10 @@ def make_prepared(
             Subgraph(nodes, triples[:2], triples[2], np.minimum(np.arange(count), 2)),
             np.array([[1, 2], [0, 0]]) if count else None,
         )
-        target = np.array([number % len(labels)]) if labels else Right(answers)
+        target: Any = np.array([number % len(labels)]) if labels else Right(answers)
+        if isinstance(labels, OfSpans):
+            node = 0 if count else -1
+            target = [Place(0, ((1, 3),), (node,), (number % len(labels),), (number, 0, 0))]
         made.append(Prepared((row,), target, known=True))
     return made
 
@@ -119,7 +128,7 @@ def make_model(
             backbone=tiny(family, freeze=freeze),
             encoder={"name": encoder, "width": 16} if isinstance(encoder, str) else encoder,
             fusion=fusion,
-            task={"name": task, "labels": LABELS} if task == "classify" else task,
+            task={"name": task, "labels": LABELS} if labels_of(task) else task,
             feature_width=FEATURE_WIDTH,
         ).eval()
 
@@ -136,4 +145,4 @@ def opened(module: nn.Module, seed: int = 0) -> nn.Module:
 
 def labels_of(task: str) -> tuple[str, ...]:
     """What a batch for this task needs to be given."""
-    return LABELS if task == "classify" else ()
+    return {"classify": LABELS, "spans": OfSpans(LABELS)}.get(task, ())

@@ -79,7 +79,7 @@ def fused(name, family, task="classify", *, freeze=0, seed=0):
             backbone=backbone(family, freeze),
             encoder={"name": "rgcn", "width": 16},
             fusion=name,
-            task={"name": task, "labels": LABELS} if task == "classify" else task,
+            task={"name": task, "labels": LABELS} if labels_of(task) else task,
             feature_width=FEATURE_WIDTH,
         ).eval()
 

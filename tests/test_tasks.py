@@ -72,7 +72,8 @@ def test_gradients_reach_every_parameter_even_without_a_node(name):
     task = build(name)
     for counts in [(4, 5), (0, 0)]:
         task.zero_grad()
-        task(*inputs_for(make_batch(counts, labels=labels_of(name)))).loss.backward()
+        tokens, nodes, batch = inputs_for(make_batch(counts, labels=labels_of(name)))
+        task(task.enter(tokens, batch), nodes, batch).loss.backward()
         assert [n for n, p in task.named_parameters() if p.grad is None] == []
         if any(counts):
             assert [n for n, p in task.named_parameters() if not p.grad.any()] == []
@@ -81,7 +82,7 @@ def test_gradients_reach_every_parameter_even_without_a_node(name):
 def test_extreme_logits_give_a_finite_loss(name):
     task, batch = build(name), make_batch(labels=labels_of(name))
     tokens, nodes, _ = inputs_for(batch)
-    output = task(1e4 * tokens, 1e4 * nodes, batch)
+    output = task(task.enter(1e4 * tokens, batch), 1e4 * nodes, batch)
     assert output.loss.isfinite()
     output.loss.backward()
     assert all(p.grad.isfinite().all() for p in task.parameters())

@@ -126,6 +126,16 @@ class Backbone(nn.Module):
         offset = 2 if "roberta" in self.model.config.model_type else 0
         return max(1, min(positions - offset, 8192))
 
+    @property
+    def skips_lower(self) -> bool:
+        """Whether there are frozen layers, and their states may enter in their place."""
+        return self.freeze > 0 and not self._convolves
+
+    @property
+    def _convolves(self) -> bool:
+        """Whether a convolution stands beside the first layer, as in some DeBERTa."""
+        return getattr(self.model.get_submodule(self._path[0]), "conv", None) is not None
+
     def train(self, mode: bool = True) -> Backbone:
         """Switch the trained layers; the frozen ones stay in evaluation mode (no dropout)."""
         super().train(mode)
@@ -191,7 +201,7 @@ class Backbone(nn.Module):
         if states is None:
             yield
             return
-        if getattr(self.model.get_submodule(self._path[0]), "conv", None) is not None:
+        if self._convolves:
             raise ValueError(
                 f"{self.name!r} has a convolution beside its first layer, which cannot be skipped; "
                 "train it without cached states."

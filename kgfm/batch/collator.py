@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,8 @@ from transformers import PreTrainedTokenizerBase
 
 from kgfm.batch.padding import padded_ids, padded_states
 from kgfm.batch.prepared import Asks, Layout, Prepared, PreparedRow, States, Vectors, prepared_row
-from kgfm.batch.tensors import Batch
+from kgfm.batch.reading import read_rows, warn_of_cuts
+from kgfm.batch.tensors import Batch, Once
 from kgfm.types import Asked, Example, Row, Subgraph
 
 LEAST = 1e-4
@@ -73,69 +73,62 @@ class Collator:
         flat = [row for of_example in rows for row in of_example]
         # Evidence asks one text over and over, each time of another graph: it is read once.
         distinct = list(dict.fromkeys(flat))
-        read = dict(zip(distinct, self._read(distinct), strict=True))
-        prepared = []
+        read = dict(
+            zip(distinct, read_rows(self.tokenizer, distinct, self.max_tokens), strict=True)
+        )
+        made: dict[tuple[int, ...], PreparedRow] = {}  # rows that differ in nothing are one
+        prepared, aligned = [], []
         for example, own, questions, cuts in zip(examples, rows, asked, subgraphs, strict=True):
-            made = tuple(
-                prepared_row(*read[row], question, cut, graph)
-                for row, question, cut in zip(own, questions, cuts, strict=True)
-            )
-            target = self.task.target(example, made, graph)
-            prepared.append(Prepared(made, target, self.task.known(example)))
-        made_of = dict(zip(flat, (row for one in prepared for row in one.rows), strict=True))
-        self._warn_of_cuts(made_of)
+            mine = []
+            for row, question, cut in zip(own, questions, cuts, strict=True):
+                for one in read[row]:
+                    same = id(one.input_ids), id(one.offsets), id(question), id(cut)
+                    if same not in made:
+                        made[same] = prepared_row(one.input_ids, one.offsets, question, cut, graph)
+                    mine.append(made[same])
+                    aligned.append((row.source, one, made[same]))
+            target = self.task.target(example, tuple(mine), graph)
+            prepared.append(Prepared(tuple(mine), target, self.task.known(example)))
+        warn_of_cuts(aligned, self.max_tokens)
         return prepared
-
-    def _read(self, rows: Sequence[Row]) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Token ids and offsets in ``Row.source`` of each text or pair."""
-        # A lone surrogate cannot be encoded; its stand-in has the same length, so offsets hold.
-        found: list[Any] = [None] * len(rows)
-        for paired in (False, True):
-            places = [n for n, row in enumerate(rows) if (row.pair is not None) == paired]
-            if not places:
-                continue
-            texts = [_without_surrogates(rows[n].text) for n in places]
-            pairs = [_without_surrogates(rows[n].pair or "") for n in places] if paired else None
-            encoded = self.tokenizer(
-                texts,
-                pairs,
-                truncation=True,
-                max_length=self.max_tokens,
-                return_offsets_mapping=True,
-                return_attention_mask=False,
-                return_token_type_ids=False,
-            )
-            for place, n in enumerate(places):
-                ids = np.asarray(encoded["input_ids"][place], dtype=np.int64)
-                spans = np.asarray(encoded["offset_mapping"][place], dtype=np.int64).reshape(-1, 2)
-                if paired:
-                    second = np.array([number == 1 for number in encoded.sequence_ids(place)])
-                    spans = spans + (second * (len(rows[n].text) + 1))[:, None]
-                found[n] = (ids, spans)
-        return found
-
-    def _warn_of_cuts(self, made: Mapping[Row, PreparedRow]) -> None:
-        """Say how many texts, and mentions in them, stand behind the last token that is read."""
-        cut = unread = 0
-        for row, one in made.items():
-            if len(one.input_ids) < self.max_tokens:
-                continue
-            if one.offsets[:, 1].max(initial=0) < len(row.source.rstrip()):
-                cut += 1
-                unread += int((one.mention_span[:, 0] < 0).sum())
-        if cut:
-            warnings.warn(
-                f"{cut:,} of {len(made):,} texts are longer than max_tokens={self.max_tokens}: "
-                f"what stands behind is not read, {unread:,} mentions in it included.",
-                UserWarning,
-                stacklevel=3,
-            )
 
     def pack(self, prepared: Sequence[Prepared]) -> Batch:
         """Put prepared texts into one batch."""
         if not prepared:
             raise ValueError("A batch needs at least one text.")
         rows = [row for one in prepared for row in one.rows]
+        given, layout = self._packed(rows, [len(one.rows) for one in prepared])
+        states = padded_states(self.states, [row.input_ids for row in rows])
+        if states is not None:
+            given["lower_states"] = torch.from_numpy(states)
+        asked = self.task.pack(prepared, layout)
+        return Batch(**given, **self._alike(rows, layout), asked=asked)
+
+    def _alike(self, rows: Sequence[PreparedRow], layout: Layout) -> dict[str, Any]:
+        """What need not be computed for each row, where there are rows of the same tokens."""
+        first: dict[bytes, int] = {}
+        twin = [first.setdefault(row.input_ids.tobytes(), n) for n, row in enumerate(rows)]
+        if len(first) == len(rows):
+            return {}
+        known: dict[tuple[int, int], int] = {}
+        pairs = [(n, id(row.subgraph)) for n, row in zip(twin, rows, strict=True)]
+        place = [known.setdefault(pair, len(known)) for pair in pairs]
+        once = None
+        if self.vectors is not None and len(known) < len(rows) and len(layout.entities):
+            own = np.unique(place, return_index=True)[1]
+            given, inner = self._packed([rows[n] for n in own], [1] * len(own))
+            nodes = [
+                np.arange(inner.first_node[n], inner.first_node[n + 1], dtype=np.int64)
+                for n in place
+            ]
+            numbers = torch.from_numpy(own), torch.from_numpy(np.concatenate(nodes))
+            once = Once(Batch(**given), *numbers)
+        return {"twin": torch.tensor(twin), "once": once}
+
+    def _packed(
+        self, rows: Sequence[PreparedRow], sizes: Sequence[int]
+    ) -> tuple[dict[str, Any], Layout]:
+        """The tensors of rows, so many for each example, and where they lie."""
         cuts = [row.subgraph for row in rows]
         tokens = [row.input_ids for row in rows]
         input_ids, attention_mask = padded_ids(tokens, self.tokenizer.pad_token_id or 0)
@@ -150,7 +143,6 @@ class Collator:
             [cut.edge_index + start for cut, start in zip(cuts, starts, strict=False)], axis=1
         ).astype(np.int64)
         types = _joined([cut.edge_type for cut in cuts])
-        sizes = [len(one.rows) for one in prepared]
         first_row = np.concatenate([[0], np.cumsum(sizes)])
         mentions = np.array([len(row.mention_node) for row in rows])
         arrays = {
@@ -182,7 +174,7 @@ class Collator:
             ),
             "candidate_feature": place[len(entities) :],
             "candidate_prior": np.concatenate([row.candidate_prior for row in rows]),
-            "example_of_row": np.repeat(np.arange(len(prepared)), sizes),
+            "example_of_row": np.repeat(np.arange(len(sizes)), sizes),
             "first_row": first_row[:-1],
         }
         if any(cut.prior is not None for cut in cuts):
@@ -194,14 +186,8 @@ class Collator:
             arrays |= _of_sets(cuts)
         else:
             found = ()
-        states = padded_states(self.states, tokens)
-        if states is not None:
-            arrays["lower_states"] = states
-        return Batch(
-            **{name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()},
-            found=found,
-            asked=self.task.pack(prepared, Layout(first_row, starts, entities)),
-        )
+        made = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}
+        return made | {"found": found}, Layout(first_row, starts, entities)
 
     def _features(self, entities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Text vectors of the distinct entities and of the relations, and each one's row."""
@@ -232,7 +218,3 @@ def _numbered(columns: Sequence[np.ndarray]) -> np.ndarray:
     """Join arrays of columns, the number of its array before each column."""
     numbers = np.repeat(np.arange(len(columns)), [part.shape[1] for part in columns])
     return np.vstack([numbers, np.concatenate(columns, axis=1)]).astype(np.int64)
-
-
-def _without_surrogates(text: str) -> str:
-    return text if text.isascii() else text.encode("utf-16", "replace").decode("utf-16", "replace")

@@ -71,6 +71,7 @@ class Asks(Protocol):
     """What a task does before tensors begin; see :class:`kgfm.tasks.Task`."""
 
     ranks_nodes: ClassVar[bool]
+    reads_spans: int
 
     def rows(self, example: Example, /) -> Sequence[Row]: ...
 

@@ -83,6 +83,10 @@ class Batch(Tensors):
     """The retriever's opinion, as a logit, that nothing in the graph answers."""
     found: tuple[Found | None, ...] = ()
     """What the retriever found for each text; empty where it looks for nothing."""
+    twin: Int[Tensor, "batch"] | None = None
+    """The first row that has the same tokens; ``None`` where all differ."""
+    once: Once | None = None
+    """The rows that differ, where several have the same tokens and one subgraph in common."""
     edge_weight: Float[Tensor, "edge"] | None = None
     lower_states: Float[Tensor, "batch token width"] | None = None
     """Cached states after the frozen layers."""
@@ -100,3 +104,18 @@ class Batch(Tensors):
     @property
     def num_nodes(self) -> int:
         return self.node_feature.shape[0]
+
+
+@dataclass
+class Once(Tensors):
+    """The rows of a batch that differ in tokens or subgraph, for what is the same for the others.
+
+    Args:
+        batch: Those rows, of which nothing is asked.
+        row: Number of each in the whole batch.
+        node: For each node of the whole batch the same node in this one.
+    """
+
+    batch: Batch
+    row: Int[Tensor, "distinct"]
+    node: Int[Tensor, "all_nodes"]

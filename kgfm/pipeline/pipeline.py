@@ -21,6 +21,7 @@ from kgfm.graph import KnowledgeGraph
 from kgfm.inputs import texts_in
 from kgfm.linking import LINKERS, BaseLinker
 from kgfm.model import KGModel
+from kgfm.pipeline.about import NOTHING, asked_about, in_parts, one_of
 from kgfm.pipeline.live import check_linker, live_retriever, retrieve_or_nothing
 from kgfm.pipeline.nearest import NearNames
 from kgfm.pipeline.questions import Questions
@@ -39,6 +40,8 @@ Spec = str | Mapping[str, Any]
 Text = str | Example
 ENCODER, FUSION = "rgcn", "cross-attention"
 """What reads a graph, unless something else is said."""
+MOST_ROWS = 128
+"""Rows that are read at once; an example has one, or one for each of the things it asks about."""
 
 
 class Pipeline:
@@ -49,8 +52,9 @@ class Pipeline:
             texts are answered from their words alone, with ``graph_used`` False. ``None``: there is
             none, and a task that needs none reads the text alone.
         linker: Name, mapping or object; by default the dictionary of names.
-        task: ``answer`` (rank the entities of the subgraph) or ``classify``; a task's name or
-            mapping, such as ``{"name": "classify", "labels": ["good", "bad"]}``.
+        task: ``answer`` (rank the entities of the subgraph), ``classify``, or ``spans`` (labels for
+            parts of a text); a task's name or mapping, such as
+            ``{"name": "classify", "labels": ["good", "bad"]}``.
         retriever: Name, mapping or object.
         backbone: Name, mapping or object.
         encoder: Name, mapping or object; ``None`` leaves the graph out.
@@ -306,68 +310,115 @@ class Pipeline:
         asked = [_example(text) for text in texts_in(examples, "prepare", (str, Example))]
         for example in asked:
             check_labels(example)
+        if self.task.reads_spans:  # a text of many spans is read in parts
+            asked = [part for one in self.questions.settled(asked) for part in in_parts(one)]
         return self.questions.prepare(asked)
 
     @overload  # a str is an Iterable[str] too; the first one wins
-    def __call__(self, texts: Text) -> Prediction: ...  # type: ignore[overload-overlap]
+    def __call__(self, texts: Text, *, about: Any = None) -> Prediction: ...  # type: ignore[overload-overlap]
 
     @overload
-    def __call__(self, texts: Iterable[Text]) -> list[Prediction]: ...
+    def __call__(self, texts: Iterable[Text], *, about: Any = None) -> list[Prediction]: ...
 
-    def __call__(self, texts: Text | Iterable[Text]) -> Prediction | list[Prediction]:
+    def __call__(
+        self, texts: Text | Iterable[Text], *, about: Any = None
+    ) -> Prediction | list[Prediction]:
         """Answer one text, or each of several.
 
+        Args:
+            texts: The text, or several.
+            about: For a task that reads spans, what is asked about: a list of spans ``(0, 11)``,
+                strings, for every place where the text says it, pairs of spans, or
+                :class:`kgfm.types.About`; ``"linked"``: all that the linker finds, which is also
+                what a text is asked about by default. For several texts a list of such for each.
+
         Raises:
-            TypeError: Something in the batch is not a text; the message names its index.
+            TypeError: Something in the batch is not a text; the message names its index. Or
+                something in ``about`` is nothing to ask about.
+            ValueError: The text does not say what it is asked about, or the task reads no spans.
         """
         if isinstance(texts, (str, Example)):
-            return self._predict([_example(texts)])[0]
-        return list(self.pipe(texts))
+            asked = asked_about([_example(texts)], about, self.task, single=True)
+            return self._predict(list(asked))[0]
+        return list(self.pipe(texts, about=about))
 
-    def pipe(self, texts: Iterable[Text], *, batch_size: int = 32) -> Iterator[Prediction]:
+    def pipe(
+        self, texts: Iterable[Text], *, about: Any = None, batch_size: int = 32
+    ) -> Iterator[Prediction]:
         """Answer a stream of texts, in order, a batch at a time.
 
+        Args:
+            texts: The texts.
+            about: What each is asked about, a list for each text or ``"linked"``; see
+                :meth:`__call__`.
+            batch_size: Texts that are read together.
+
         Raises:
-            ValueError: ``batch_size`` is less than 1.
+            ValueError: ``batch_size`` is less than 1; or as :meth:`__call__` has it.
             TypeError: These are no texts, or something among them is none; the message names its
                 index.
         """
         if batch_size < 1:
             raise ValueError(f"batch_size is at least 1, got {batch_size}.")
         # Checked when called, not when the first answer is asked for.
-        return self._stream(texts_in(texts, "pipe", (str, Example)), batch_size)
+        given = texts_in(texts, "pipe", (str, Example))
+        asked = asked_about(map(_example, given), about, self.task, single=False)
+        return self._stream(asked, batch_size)
 
-    def _stream(self, texts: Iterator[Text], batch_size: int) -> Iterator[Prediction]:
-        while batch := list(islice(texts, batch_size)):
-            yield from self._predict([_example(text) for text in batch])
+    def _stream(self, examples: Iterator[Example], batch_size: int) -> Iterator[Prediction]:
+        while batch := list(islice(examples, batch_size)):
+            yield from self._predict(batch)
 
     def _predict(self, examples: Sequence[Example]) -> list[Prediction]:
+        examples = self.questions.settled(examples, asking=True)
         mentions = self.link(examples)
-        prepared = self.questions.prepare(examples, mentions, retrieve_or_nothing)
-        batch = self.collator.pack(prepared).to(next(self.model.parameters()).device)
-        output = self.model.predict(batch)
-        answers = self.model.task.answers(output, batch, examples, self.graph)
+        parts = [in_parts(example) for example in examples]
+        named = [linked for linked, of_one in zip(mentions, parts, strict=True) for _ in of_one]
+        prepared = self.questions.prepare(
+            [part for of_one in parts for part in of_one], named, retrieve_or_nothing
+        )
+        said = zip(self._answers(parts, prepared), prepared, strict=True)
+        found = [list(islice(said, len(of_one))) for of_one in parts]
         return [
-            Prediction(
-                example.text,
-                found[0].answer,
-                found[0].score,
-                found[0].scores,
-                found[0].labels,
-                linked,
-                any(len(row.subgraph.nodes) for row in one.rows),
-                found if found[0].about is not None else (),
-                example.choices,
-                found[0].answers,
-                found[0].refused,
-                self._why(example.text, found[0]),
-                found[0].near,
-                found[0].sought,
-            )
-            for example, linked, one, found in zip(
-                examples, mentions, prepared, answers, strict=True
-            )
+            self._prediction(example, linked, own)
+            for example, linked, own in zip(examples, mentions, found, strict=True)
         ]
+
+    def _answers(
+        self, parts: Sequence[Sequence[Example]], prepared: Sequence[Prepared]
+    ) -> Iterator[tuple[Answer, ...]]:
+        """Read what was made ready, so many rows at a time as memory holds."""
+        device = next(self.model.parameters()).device
+        examples = [part for of_one in parts for part in of_one]
+        for start, end in _batches([len(one.rows) for one in prepared]):
+            batch = self.collator.pack(prepared[start:end]).to(device)
+            output = self.model.predict(batch)
+            yield from self.task.answers(output, batch, examples[start:end], self.graph)
+
+    def _prediction(
+        self,
+        example: Example,
+        linked: tuple[Mention, ...],
+        said: Sequence[tuple[tuple[Answer, ...], Prepared]],
+    ) -> Prediction:
+        answers = tuple(answer for found, _ in said for answer in found)
+        first = answers[0] if answers else NOTHING
+        return Prediction(
+            example.text,
+            first.answer,
+            first.score,
+            first.scores,
+            first.labels,
+            linked,
+            any(len(row.subgraph.nodes) for _, one in said for row in one.rows),
+            answers if first.about is not None else (),
+            example.choices,
+            first.answers,
+            first.refused,
+            self._why(example.text, first),
+            first.near,
+            first.sought,
+        )
 
     def _why(self, text: str, answer: Answer) -> str:
         """Say what a refusal means; where nothing was named, with the names that are near."""
@@ -403,11 +454,18 @@ class Pipeline:
 
         Raises:
             ValueError: ``answer`` is no possible answer.
+            IndexError: So many spans were not asked about.
         """
         said = asked if isinstance(asked, Prediction) else self(_example(asked))
+        example = said.example
+        if self.task.reads_spans:
+            if not said.about:  # nothing was asked, so nothing was answered
+                return ()
+            # Each is answered by itself, so that the others need not be asked again.
+            said, about = one_of(said, about), 0
+            example = said.example
         if answer is None:
             answer = said.about[about].answer if said.about else said.answer
-        example = said.example
         option = self.model.task.option(answer, example, self.graph)
         if self.retriever is None or self.parts["encoder"] is None:
             return ()
@@ -468,6 +526,18 @@ def _short_name(part: Any) -> str:
     if isinstance(part, Mapping):
         return str(part["name"])
     return part if isinstance(part, str) else str(getattr(part, "name", type(part).__name__))
+
+
+def _batches(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Cut examples of so many rows into batches: none of more than 128, unless one has more."""
+    start = total = 0
+    for place, size in enumerate(sizes):
+        if place > start and total + size > MOST_ROWS:
+            yield start, place
+            start, total = place, 0
+        total += size
+    if len(sizes) > start:
+        yield start, len(sizes)
 
 
 def _examples(given: Iterable[Any], what: str) -> list[Example]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from jaxtyping import Int
 
 from kgfm.batch import Collator, Prepared
 from kgfm.linking import BaseLinker
+from kgfm.pipeline.about import linked, settled
 from kgfm.retrieval import Answered, Retriever, ask
 from kgfm.retrieval.altered import nothing
 from kgfm.types import Asked, Example, Mention, Row, Subgraph
@@ -43,6 +44,28 @@ class Questions:
         found = self._linked([e.text for e in examples if e.mentions is None])
         return [found[e.text] if e.mentions is None else e.mentions for e in examples]
 
+    def settled(self, examples: Sequence[Example], *, asking: bool = False) -> list[Example]:
+        """Say for each span that is asked about what it stands for; see :func:`about.settled`.
+
+        Examples of a task that reads no spans stay as they are.
+
+        Args:
+            examples: What is asked.
+            asking: Whether answers are wanted: then an example that asks about nothing asks about
+                all that its text names, and what is right is left out.
+        """
+        num_spans = self.collator.task.reads_spans
+        if not num_spans:
+            return list(examples)
+        found = []
+        for example, mentions in zip(examples, self.link(examples), strict=True):
+            about = example.about
+            if asking:
+                about = about or linked(mentions, num_spans)
+                about = tuple(replace(one, labels=None) for one in about)
+            found.append(settled(replace(example, about=about), mentions, self.graph))
+        return found
+
     def _linked(self, texts: Sequence[str]) -> dict[str, tuple[Mention, ...]]:
         """Mentions of each distinct text."""
         distinct = list(dict.fromkeys(texts))
@@ -66,7 +89,10 @@ class Questions:
         """
         if not examples:
             return []
-        rows, asked = self._asked(examples, self.link(examples) if mentions is None else mentions)
+        if mentions is None:
+            examples = self.settled(examples)
+            mentions = self.link(examples)
+        rows, asked = self._asked(examples, mentions)
         return self._cut(examples, rows, asked, cut)
 
     def with_answers(self, *parts: Sequence[Example]) -> list[list[Answered]]:
@@ -76,7 +102,7 @@ class Questions:
         """
         found = []
         for examples in parts:
-            known = [one for one in examples if self.collator.task.known(one)]
+            known = self.settled([one for one in examples if self.collator.task.known(one)])
             _, asked = self._asked(known, self.link(known))
             found.append(
                 [
@@ -105,20 +131,22 @@ class Questions:
         """The rows of each example, and what each of them names."""
         rows = [self.collator.task.rows(example) for example in examples]
         own = [
-            {text for row in found for text in (row.text, row.pair) if text is not None}
-            - {example.text}
+            {text for row in found for text in _named_in(row)} - {example.text}
             for example, found in zip(examples, rows, strict=True)
         ]
         others = self._linked([text for texts in own for text in sorted(texts)])
         asked = []
         for example, found, named in zip(examples, rows, mentions, strict=True):
             known = {**others, example.text: named}
-            asked.append([self._ask(row, known) for row in found])
+            # Rows of the same words ask the same, and share a subgraph.
+            distinct = {_named_in(row): row for row in reversed(found)}
+            ask = {words: self._ask(row, known) for words, row in distinct.items()}
+            asked.append([ask[_named_in(row)] for row in found])
         return rows, asked
 
     def _ask(self, row: Row, known: dict[str, tuple[Mention, ...]]) -> Asked:
         named = list(known[row.text])
-        if row.pair is not None:
+        if row.pair is not None and not row.quotes:
             behind = len(row.text) + 1
             named += [
                 replace(mention, start=mention.start + behind, end=mention.end + behind)
@@ -135,10 +163,41 @@ class Questions:
         asked: Sequence[Sequence[Asked]],
         cut: Cut,
     ) -> list[Prepared]:
-        flat = [one for questions in asked for one in questions]
-        if self.retriever is None:
-            found = iter([nothing() for _ in flat])
-        else:
-            found = iter(cut(self.retriever, flat))
-        subgraphs = [[next(found) for _ in questions] for questions in asked]
+        flat = list({id(one): one for questions in asked for one in questions}.values())
+        found = [nothing() for _ in flat] if self.retriever is None else cut(self.retriever, flat)
+        of = {id(one): subgraph for one, subgraph in zip(flat, found, strict=True)}
+        of |= self._with_own_seeds(examples, asked, of, cut)
+        subgraphs = [[of[id(one)] for one in questions] for questions in asked]
         return self.collator.prepare(examples, rows, asked, subgraphs, self.graph)
+
+    def _with_own_seeds(
+        self,
+        examples: Sequence[Example],
+        asked: Sequence[Sequence[Asked]],
+        found: Mapping[int, Subgraph],
+        cut: Cut,
+    ) -> dict[int, Subgraph]:
+        """Cut anew where more is named than a subgraph has room for.
+
+        What is asked about then comes first. Cuts are found by the ``id`` of what was asked.
+        """
+        places, others = [], []
+        for example, questions in zip(examples, asked, strict=True):
+            keys = {key for one in example.about for key in one.entities or () if key}
+            for one in {id(one): one for one in questions}.values() if keys else ():
+                own = np.array([mention.entity in keys for mention in one.mentions], dtype=bool)
+                subgraph = found[id(one)]
+                seeds = subgraph.nodes[: subgraph.num_seeds]
+                if len(seeds) and not np.isin(one.rows[own], seeds).all():
+                    order = np.argsort(~own, kind="stable")
+                    named = tuple(one.mentions[place] for place in order)
+                    places.append(id(one))
+                    others.append(replace(one, mentions=named, rows=one.rows[order]))
+        if self.retriever is None or not others:
+            return {}
+        return dict(zip(places, cut(self.retriever, others), strict=True))
+
+
+def _named_in(row: Row) -> tuple[str, ...]:
+    """The texts of a row in which something may be named."""
+    return (row.text,) if row.pair is None or row.quotes else (row.text, row.pair)

@@ -94,6 +94,11 @@ class Task(nn.Module, ABC):
     """Texts whose vectors, by the backbone as it is, :meth:`describe` is given when the model is
     made, such as what labels mean."""
 
+    reads_spans: int = 0
+    """How many spans each of the things that :attr:`Example.about` asks about has; 0 for a task
+    that is not asked about spans. Where an example then asks about nothing, a pipeline asks about
+    all that the linker finds."""
+
     # -- the data, before tensors begin ------------------------------------------------------------
 
     @classmethod
@@ -176,7 +181,10 @@ class Task(nn.Module, ABC):
     def answers(
         self, output: Output, batch: Batch, examples: Sequence[Example], graph: Graph | None
     ) -> list[tuple[Answer, ...]]:
-        """Return, for each example, an answer for each thing that it asks about, at least one."""
+        """Return, for each example, an answer for each thing that it asks about.
+
+        At least one, unless the task reads spans and there are none.
+        """
 
     @abstractmethod
     def option(self, answer: str, example: Example, graph: Graph | None) -> int:
