@@ -232,8 +232,13 @@ def explain(given: Sequence[str]) -> None:
         line = show.prediction(found, pipeline)
         print(line if len(texts) == 1 else f"{line}  {' '.join(found.text.split())}")
         print(f"named: {show.mentions(found, pipeline.graph)}")
-        lines = list(show.evidence(evidence, pipeline.graph, options.limit))
-        print("\n".join(["the score falls without:", *lines]) if lines else "no triple was read")
+        for place, items in enumerate(evidence):
+            if found.about:
+                print(show.answer(found.about[place], found.text, pipeline))
+            lines = show.evidence(items, pipeline.graph, options.limit) if items else ()
+            print(
+                "\n".join(["the score falls without:", *lines] if items else ["no triple was read"])
+            )
         records.append(verbs.as_record(found, evidence))
     is_one = options.file is None and len(records) == 1
     write_figures(options.json, records[0] if is_one else records)

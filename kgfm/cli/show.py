@@ -9,7 +9,7 @@ from kgfm.graph import KnowledgeGraph
 from kgfm.linking.evaluate import Evaluation
 from kgfm.linking.findings import Finding
 from kgfm.recipes import aligned
-from kgfm.types import Evidence, Prediction
+from kgfm.types import Answer, Evidence, Prediction
 
 if TYPE_CHECKING:
     from kgfm.pipeline import Pipeline
@@ -132,18 +132,36 @@ def evaluation(found: Evaluation) -> str:
 
 
 def prediction(found: Prediction, pipeline: Pipeline) -> str:
-    """Return one line: the answer, or all labels over the threshold, and the score."""
-    labels = [pipeline.task.shown(label, pipeline.graph) for label in found.labels]
+    """Return one line: the answer, or all labels over the threshold, and the score.
+
+    Where spans were asked about, this for each of them.
+    """
+    if found.about:
+        return "; ".join(answer(one, found.text, pipeline) for one in found.about)
+    if pipeline.task.reads_spans:
+        return f"({found.why})"
+    return _said(found, pipeline)
+
+
+def answer(one: Answer, text: str, pipeline: Pipeline) -> str:
+    """Return the words of what was asked about, and what is said of it."""
+    spans = one.about.spans if one.about is not None else ()
+    words = " → ".join(repr(" ".join(text[start:end].split())) for start, end in spans)
+    return f"{words}: {_said(one, pipeline)}"
+
+
+def _said(one: Prediction | Answer, pipeline: Pipeline) -> str:
+    labels = [pipeline.task.shown(label, pipeline.graph) for label in one.labels]
     named = (
-        ", ".join(labels) or f"(none; nearest {pipeline.task.shown(found.answer, pipeline.graph)})"
+        ", ".join(labels) or f"(none; nearest {pipeline.task.shown(one.answer, pipeline.graph)})"
     )
-    return f"{named}  {found.score:.3f}"
+    return f"{named}  {one.score:.3f}"
 
 
-def mentions(found: Prediction, graph: KnowledgeGraph) -> str:
+def mentions(found: Prediction, graph: KnowledgeGraph | None) -> str:
     """Return what the linker found."""
     named = [
-        f"{mention.text!r} → {graph.label(mention.entity)}"
+        f"{mention.text!r} → {mention.entity if graph is None else graph.label(mention.entity)}"
         for mention in found.mentions
         if mention.entity is not None
     ]

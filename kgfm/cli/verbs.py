@@ -57,10 +57,13 @@ def predict(pipeline: Pipeline, texts: Sequence[str | Example]) -> list[Predicti
     return pipeline(list(texts))
 
 
-def explain(pipeline: Pipeline, text: str | Example) -> tuple[Prediction, tuple[Evidence, ...]]:
-    """Ask a pipeline, and measure what its answer rests on."""
+def explain(
+    pipeline: Pipeline, text: str | Example
+) -> tuple[Prediction, list[tuple[Evidence, ...]]]:
+    """Ask a pipeline, and measure what its answer rests on, or each of its answers about spans."""
     prediction = pipeline(text)
-    return prediction, pipeline.explain(prediction)
+    count = len(prediction.about) or 1
+    return prediction, [pipeline.explain(prediction, about=place) for place in range(count)]
 
 
 def texts_of(given: Sequence[str], file: str | None) -> list[str | Example]:
@@ -93,9 +96,15 @@ def check_mentions(texts: Sequence[str | Example], graph: object) -> None:
         check_entities([text for text in texts if isinstance(text, Example)], graph)
 
 
-def as_record(prediction: Prediction, evidence: Sequence[Evidence] | None = None) -> dict[str, Any]:
-    """Return a prediction as JSON, with its evidence if that was asked for."""
+def as_record(
+    prediction: Prediction, evidence: Sequence[Sequence[Evidence]] | None = None
+) -> dict[str, Any]:
+    """Return a prediction as JSON, with its evidence if that was asked for.
+
+    The evidence of answers about spans stands with each of them.
+    """
     record = prediction.to_dict()
     if evidence is not None:
-        record["evidence"] = [asdict(found) for found in evidence]
+        for one, found in zip(record["about"] or [record], evidence, strict=True):
+            one["evidence"] = [asdict(item) for item in found]
     return record

@@ -20,18 +20,12 @@ from unicodedata import east_asian_width
 from kgfm.datasets.mentions import at
 from kgfm.graph import KnowledgeGraph
 from kgfm.tasks import Task
-from kgfm.types import LINKED, NIL, About, Answer, Example, Mention, Prediction, Span
+from kgfm.types import LINKED, About, Example, Mention, Prediction, Span
 
 ALL_LINKED = "linked"
 """Asks about all that the linker finds."""
 MOST_AT_ONCE = 16
 """Things that a text is asked about at once; of more it is asked in parts."""
-NOTHING = Answer(
-    NIL,
-    0.0,
-    why="Nothing was asked about: no span was given, and the linker found nothing in the text.",
-)
-"""Stands in a prediction where there is no answer, since nothing was asked."""
 
 
 # -- as users write it ----------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
@@ -21,7 +22,8 @@ from kgfm.graph import KnowledgeGraph
 from kgfm.inputs import texts_in
 from kgfm.linking import LINKERS, BaseLinker
 from kgfm.model import KGModel
-from kgfm.pipeline.about import NOTHING, asked_about, in_parts, one_of
+from kgfm.pipeline.about import asked_about, in_parts, one_of
+from kgfm.pipeline.answering import predictions
 from kgfm.pipeline.live import check_linker, live_retriever, retrieve_or_nothing
 from kgfm.pipeline.nearest import NearNames
 from kgfm.pipeline.questions import Questions
@@ -40,8 +42,6 @@ Spec = str | Mapping[str, Any]
 Text = str | Example
 ENCODER, FUSION = "rgcn", "cross-attention"
 """What reads a graph, unless something else is said."""
-MOST_ROWS = 128
-"""Rows that are read at once; an example has one, or one for each of the things it asks about."""
 
 
 class Pipeline:
@@ -371,54 +371,12 @@ class Pipeline:
 
     def _predict(self, examples: Sequence[Example]) -> list[Prediction]:
         examples = self.questions.settled(examples, asking=True)
-        mentions = self.link(examples)
-        parts = [in_parts(example) for example in examples]
-        named = [linked for linked, of_one in zip(mentions, parts, strict=True) for _ in of_one]
-        prepared = self.questions.prepare(
-            [part for of_one in parts for part in of_one], named, retrieve_or_nothing
-        )
-        said = zip(self._answers(parts, prepared), prepared, strict=True)
-        found = [list(islice(said, len(of_one))) for of_one in parts]
-        return [
-            self._prediction(example, linked, own)
-            for example, linked, own in zip(examples, mentions, found, strict=True)
-        ]
-
-    def _answers(
-        self, parts: Sequence[Sequence[Example]], prepared: Sequence[Prepared]
-    ) -> Iterator[tuple[Answer, ...]]:
-        """Read what was made ready, so many rows at a time as memory holds."""
-        device = next(self.model.parameters()).device
-        examples = [part for of_one in parts for part in of_one]
-        for start, end in _batches([len(one.rows) for one in prepared]):
-            batch = self.collator.pack(prepared[start:end]).to(device)
-            output = self.model.predict(batch)
-            yield from self.task.answers(output, batch, examples[start:end], self.graph)
-
-    def _prediction(
-        self,
-        example: Example,
-        linked: tuple[Mention, ...],
-        said: Sequence[tuple[tuple[Answer, ...], Prepared]],
-    ) -> Prediction:
-        answers = tuple(answer for found, _ in said for answer in found)
-        first = answers[0] if answers else NOTHING
-        return Prediction(
-            example.text,
-            first.answer,
-            first.score,
-            first.scores,
-            first.labels,
-            linked,
-            any(len(row.subgraph.nodes) for _, one in said for row in one.rows),
-            answers if first.about is not None else (),
-            example.choices,
-            first.answers,
-            first.refused,
-            self._why(example.text, first),
-            first.near,
-            first.sought,
-        )
+        linked = zip(examples, self.link(examples), strict=True)
+        parts = [in_parts(replace(example, mentions=named)) for example, named in linked]
+        flat = [part for of_one in parts for part in of_one]
+        prepared = self.questions.prepare(flat, self.link(flat), retrieve_or_nothing)
+        read = (self.model, self.collator, self.graph)
+        return list(predictions(parts, prepared, *read, why=self._why))
 
     def _why(self, text: str, answer: Answer) -> str:
         """Say what a refusal means; where nothing was named, with the names that are near."""
@@ -526,18 +484,6 @@ def _short_name(part: Any) -> str:
     if isinstance(part, Mapping):
         return str(part["name"])
     return part if isinstance(part, str) else str(getattr(part, "name", type(part).__name__))
-
-
-def _batches(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Cut examples of so many rows into batches: none of more than 128, unless one has more."""
-    start = total = 0
-    for place, size in enumerate(sizes):
-        if place > start and total + size > MOST_ROWS:
-            yield start, place
-            start, total = place, 0
-        total += size
-    if len(sizes) > start:
-        yield start, len(sizes)
 
 
 def _examples(given: Iterable[Any], what: str) -> list[Example]:
