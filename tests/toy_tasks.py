@@ -111,6 +111,7 @@ class SpanTask(Task):
     """A label for each span that an example asks about."""
 
     monitor = "accuracy"
+    reads_spans = 1
 
     def __init__(self, width: int, node_width: int, labels: Sequence[str] = ()) -> None:
         super().__init__()
