@@ -15,10 +15,14 @@ from span_worlds import CONDITIONS, LABELS, scores_of, spans_pipeline, spans_wor
 from torch.nn import functional
 
 from kgfm import Example, Pipeline
+from kgfm.controls import controls
+from kgfm.datasets import DATASETS, Dataset
 from kgfm.metrics import conflicting
+from kgfm.recipes import Recipe, evaluate, train
 from kgfm.synthetic import World
 from kgfm.tasks import TASKS, SpansTask
 from kgfm.tasks.span_rows import Place
+from kgfm.training import TrainingConfig
 from kgfm.types import About
 
 WIDTH, NODE_WIDTH = 12, 10
@@ -370,3 +374,28 @@ def test_a_graph_that_no_part_reads_has_no_text_vectors(world: World) -> None:
     pipeline = spans_pipeline(world.graph, encoder=None, fusion=None)
     assert pipeline(world.test[0]).about
     assert pipeline.vectors is None
+
+
+def test_the_graph_can_be_put_on_trial(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(data: Path | None, cache: Path) -> Dataset:
+        return Dataset(world.graph, world.train, world.validation, world.test)
+
+    monkeypatch.setitem(DATASETS, "told", told)
+    settings = TrainingConfig(epochs=1, max_tokens=32, tensorboard=False, accelerator="cpu")
+    recipe = Recipe(
+        dataset={"name": "told"},
+        task={"name": "spans", "condition": "tag"},
+        backbone=TINY_FROZEN,
+        text_encoder={"name": "tiny-bert"},
+        encoder={"name": "rgcn", "width": 16},
+        training=settings,
+        cache=str(tmp_path / "cache"),
+        out=str(tmp_path / "run"),
+    )
+    table = controls(recipe, (0,), tmp_path / "table")
+    assert set(table["rows"]) == {"with", "without", "shuffled"}
+    assert table["metric"] == "accuracy"
+    figures = train(recipe)
+    assert evaluate(recipe.folder()) == pytest.approx(figures["test"])
