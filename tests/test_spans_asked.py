@@ -12,7 +12,7 @@ import pytest
 from span_worlds import CONDITIONS, LABELS, TINY, scores_of, spans_pipeline, spans_world
 
 from kgfm import NIL, Example, KnowledgeGraph, Mention, Pipeline
-from kgfm.cli import main, verbs
+from kgfm.cli import main
 from kgfm.graph import EntityRecord
 from kgfm.pipeline.about import settled
 from kgfm.synthetic import label_world
@@ -447,12 +447,28 @@ def run(asking: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return tmp_path / "run"
 
 
-def test_the_commands_say_something_of_each_span(
-    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def write(file: Path, *lines: dict[str, Any]) -> None:
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_a_key_of_a_file_that_the_graph_lacks_is_named_with_its_line(
+    run: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
-    about = (About(((41, 45),), labels=("mine",)), About(((0, 11),), ("x/jet",)))
-    examples = (Example(TEXT, about=about), Example("Nothing."))
-    monkeypatch.setattr(verbs, "read_examples", lambda _: examples)
+    about = [{"start": 0, "end": 3, "entity": "x/jte"}]
+    write(run.parent / "texts.jsonl", {"text": TEXT}, {"text": TEXT, "about": about})
+    assert main([command, str(run), "--file", "texts.jsonl"]) == 2
+    assert "texts.jsonl, line 2: No entity 'x/jte'" in capsys.readouterr().err
+
+
+def test_the_commands_say_something_of_each_span(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    about = [
+        {"start": 41, "end": 45, "label": "of no kind"},
+        {"start": 0, "end": 11, "entity": "x/jet"},
+    ]
+    write(run.parent / "texts.jsonl", {"text": TEXT, "about": about}, {"text": "Nothing."})
     assert main(["predict", str(run), "--file", "texts.jsonl", "--json", "said.json"]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("'ONGC': ")
@@ -476,13 +492,13 @@ def test_a_text_of_the_command_line_is_asked_about_all_that_is_linked(
 
 
 def test_pipelines_without_a_graph_have_commands_too(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spans_pipeline(None, encoder=None).save(tmp_path / "run")
-    examples = (Example(TEXT, about=(About(((0, 3),), ("x/jet",)),)),)
-    monkeypatch.setattr(verbs, "read_examples", lambda _: examples)
+    file = tmp_path / "texts.jsonl"
+    write(file, {"text": TEXT, "about": [{"start": 0, "end": 3, "entity": "x/jet"}]})
     for command in ("predict", "explain"):
-        assert main([command, str(tmp_path / "run"), "--file", "texts.jsonl"]) == 0
+        assert main([command, str(tmp_path / "run"), "--file", str(file)]) == 0
         assert "'Jet': " in capsys.readouterr().out
 
 

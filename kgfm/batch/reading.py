@@ -177,7 +177,8 @@ def warn_of_cuts(
 def _everywhere(unread: Sequence[np.ndarray]) -> np.ndarray:
     """Which mentions no row reads; rows of one text may name different ones (in training)."""
     longest = max(map(len, unread))
-    return np.logical_and.reduce([one for one in unread if len(one) == longest])
+    found: np.ndarray = np.logical_and.reduce([one for one in unread if len(one) == longest])
+    return found
 
 
 # -- parts of a text ------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ class ClassifyTask(Task):
         contrast: float = 0.0,
     ) -> None:
         super().__init__()
-        check_labels(labels)
+        check_labels(labels, "classify")
         check_probabilities(dropout=dropout)
         if start not in STARTS:
             raise ValueError(f"start={start!r}: one of {', '.join(STARTS)}.")

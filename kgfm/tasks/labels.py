@@ -301,12 +301,12 @@ def _refuses(given: Any, several: bool) -> float | dict[str, float] | None:
     return {name: float(v) for name, v in given.items()} if isinstance(given, Mapping) else given
 
 
-def check_labels(labels: Sequence[str] | Mapping[str, str]) -> None:
+def check_labels(labels: Sequence[str] | Mapping[str, str], task: str) -> None:
     """Refuse no labels, the same one twice, and descriptions that say nothing."""
     if not labels:
         raise ValueError(
             "The labels are not known yet: fit the pipeline, or give them: "
-            "task={'name': 'classify', 'labels': [...]}."
+            f"task={{'name': {task!r}, 'labels': [...]}}."
         )
     if not isinstance(labels, Mapping):
         twice = [label for n, label in enumerate(labels) if label in labels[:n]]

@@ -163,7 +163,7 @@ def packed(
     label = np.zeros((len(places), num_labels), np.float32)
     for number, place in enumerate(places):
         label[number, list(place.labels or ())] = 1.0
-    taught = [prepared[number].known for number in example]
+    taught = [prepared[number].known for number in example.tolist()]
     known = [one.labels is not None and own for one, own in zip(places, taught, strict=True)]
     arrays = {
         "row": row.astype(np.int64),

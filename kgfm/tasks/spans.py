@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from kgfm.batch import Batch, Layout, Prepared, PreparedRow
+from kgfm.datasets.mentions import at
+from kgfm.metrics import conflicting
 from kgfm.registry import check_probabilities
 from kgfm.retrieval import Graph
 from kgfm.tasks.base import Output, Report, Task, pooled
-from kgfm.tasks.span_labels import SpanLabels, unknown
+from kgfm.tasks.class_weights import Weights, label_counts, unknown, weights_of
+from kgfm.tasks.labels import TRIAL, Labelling, check_labels
 from kgfm.tasks.span_rows import (
     CONDITIONS,
     Condition,
@@ -62,10 +65,17 @@ class SpansTask(Task):
         labels: All labels; training texts show them.
         multi_label: Any number of labels may be right (binary cross-entropy), not just one. The
             training texts decide, unless it is given: a span with two labels, or with none, makes
-            it several. Those at or over a threshold are given; validation texts choose it.
+            it several.
         spans: How many spans are asked about at once, 1 or 2; the training texts decide.
         condition: ``tag``, ``pool``, ``markers`` or ``pair``.
         dropout: Before the products.
+        class_weights: Of the losses: ``balanced`` (``N / (K n_c)``), or a mapping of labels to
+            weights, 1 for one that it leaves out.
+        label_smoothing: Share of a target that is spread over all labels.
+        thresholds: With several labels: ``one`` for all, or ``each`` its own; both are chosen on
+            the validation part.
+        reject_below: With one label: the probability below which there is no answer, or how to
+            choose it on the validation part: ``{"risk": 0.05}`` or ``{"share": 0.1}``.
 
     Raises:
         ValueError: There is no label, or a value is none of the above.
@@ -81,19 +91,26 @@ class SpansTask(Task):
         spans: int = 1,
         condition: Condition = "tag",
         dropout: float = 0.1,
+        class_weights: Mapping[str, float] | Literal["balanced"] | None = None,
+        label_smoothing: float = 0.0,
+        thresholds: Literal["one", "each"] = "one",
+        reject_below: float | Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
-        if not labels:
-            raise ValueError(
-                "The labels are not known yet: fit the pipeline, or give them: "
-                "task={'name': 'spans', 'labels': [...]}."
-            )
+        check_labels(labels, "spans")
         if spans not in (1, 2):
             raise ValueError(f"spans={spans!r}: 1, or 2 for the relation between two.")
         if condition not in CONDITIONS:
             raise ValueError(f"condition={condition!r}: one of {', '.join(CONDITIONS)}.")
         check_probabilities(dropout=dropout)
-        self.rule = SpanLabels(labels, multi_label=multi_label)
+        self.rule = Labelling(
+            labels,
+            multi_label=multi_label,
+            class_weights=None if isinstance(class_weights, str) else class_weights,
+            label_smoothing=label_smoothing,
+            thresholds=thresholds,
+            reject_below=reject_below,
+        )
         self.labels = self.rule.labels
         self.monitor = self.rule.monitor
         self.multi_label, self.condition, self.reads_spans = multi_label, condition, spans
@@ -105,15 +122,20 @@ class SpansTask(Task):
         if self.graph is not None:
             nn.init.zeros_(self.graph.weight)
 
+    @property
+    def headline(self) -> str:
+        return self.rule.headline
+
     # -- the data ----------------------------------------------------------------------------------
 
     @classmethod
     def learned(cls, examples: Sequence[Example], given: Mapping[str, Any]) -> dict[str, Any]:
-        """Find the labels, whether a span may have several or none, and how many spans there are.
+        """Find labels and their weights, whether a span may have several, and how many spans.
 
         Raises:
             ValueError: Nothing is asked about, once one span is and once two; ``multi_label`` is
-                false, and a span has several labels or none; a label is not among the given ones.
+                false, and a span has several labels or none; a label is not among the given ones,
+                or a weight is of none.
         """
         asked = [(example, one) for example in examples for one in example.about]
         if not asked:
@@ -124,23 +146,27 @@ class SpansTask(Task):
         num_spans = given.get("spans") or len(asked[0][1].spans)
         for example, one in asked:
             if len(one.spans) != num_spans:
-                raise ValueError(f"{_place(example)}{_other_number(one, num_spans)}")
+                raise ValueError(f"{at(example.where)}{_other_number(one, num_spans)}")
         odd = [pair for pair in asked if pair[1].labels is not None and len(pair[1].labels) != 1]
         several = given.get("multi_label")
         if several is False and odd:
             raise ValueError(_contradiction(*odd[0]))
-        found = sorted({label for _, one in asked for label in one.labels or ()})
-        labels = list(given.get("labels") or found)
+        counts = label_counts(one.labels or () for _, one in asked)
+        labels = list(given.get("labels") or sorted(counts))
         for example, one in asked:
             for label in one.labels or ():
                 if label not in labels:
-                    raise ValueError(f"{_place(example)}{unknown(label, labels)}")
+                    raise ValueError(f"{at(example.where)}{unknown(label, labels)}")
         several = bool(odd) if several is None else bool(several)
-        return {"labels": labels, "multi_label": several, "spans": num_spans}
+        found = {"labels": labels, "multi_label": several, "spans": num_spans}
+        weights: Weights = given.get("class_weights")
+        if weights is not None:
+            found["class_weights"] = weights_of(weights, labels, counts)
+        return found
 
     @classmethod
     def trial(cls) -> dict[str, Any]:
-        return {"labels": ("yes", "no")}
+        return {"labels": TRIAL}
 
     def rows(self, example: Example) -> Sequence[Row]:
         """Return a row for each thing asked about, or by ``pool`` one for all.
@@ -150,7 +176,7 @@ class SpansTask(Task):
         """
         for one in example.about:
             if len(one.spans) != self.reads_spans:
-                raise ValueError(f"{_place(example)}{_other_number(one, self.reads_spans)}")
+                raise ValueError(f"{at(example.where)}{_other_number(one, self.reads_spans)}")
         return rows_of(example, self.condition)
 
     def known(self, example: Example) -> bool:
@@ -160,11 +186,11 @@ class SpansTask(Task):
     def target(
         self, example: Example, rows: Sequence[PreparedRow], graph: Graph | None
     ) -> list[Place]:
-        """Find what each thing asked about reads, and the numbers of its right labels.
+        """Find what each thing asked about reads, and the numbers of its right labels, if any.
 
         Raises:
             ValueError: A label was not among those of training, or there must be one and there
-                are several or none.
+                are several.
         """
         text = text_hash(example.text)
         found = []
@@ -176,12 +202,12 @@ class SpansTask(Task):
     def _right(self, example: Example, about: About) -> tuple[int, ...] | None:
         if about.labels is None:
             return None
-        if not self.multi_label and len(about.labels) != 1:
+        if not self.multi_label and len(about.labels) > 1:
             raise ValueError(_contradiction(example, about))
-        try:
-            return tuple(self.rule.number(label) for label in about.labels)
-        except ValueError as error:
-            raise ValueError(f"{_place(example)}{error}") from None
+        for label in about.labels:
+            if label not in self.labels:
+                raise ValueError(f"{at(example.where)}{unknown(label, self.labels)}")
+        return tuple(self.labels.index(label) for label in about.labels)
 
     def pack(self, prepared: Sequence[Prepared], layout: Layout) -> SpansAsked:
         """Lay all spans out, example by example."""
@@ -217,8 +243,12 @@ class SpansTask(Task):
             # A row of zeros behind the nodes is what -1 reads: it stands for NIL.
             states = torch.cat([nodes, nodes.new_zeros(1, nodes.shape[1])])[asked.node]
             logits = logits + self.graph(self.dropout(states.flatten(1)))
-        loss = self.rule.loss(logits, asked.label, asked.known) if asked.is_known else None
+        loss = self.rule.loss(logits, asked.label, self._taught(asked)) if asked.is_known else None
         return Output(tokens, logits, loss=loss)
+
+    def _taught(self, asked: SpansAsked) -> Bool[Tensor, "about"]:
+        """Which things asked about there is something to learn from."""
+        return asked.known if self.multi_label else asked.known & (asked.label > 0).any(1)
 
     def _span_means(
         self, tokens: Float[Tensor, "batch token width"], text: Tensor, asked: SpansAsked
@@ -236,7 +266,7 @@ class SpansTask(Task):
         return by_thing
 
     def probabilities(self, output: Output, batch: Batch) -> Float[Tensor, "about label"]:
-        """Sigmoid of each logit (multi-label), or softmax over the labels."""
+        """Sigmoid of each logit (multi-label), or softmax over the labels, at the temperature."""
         return self.rule.probabilities(output.logits)
 
     # -- answers -----------------------------------------------------------------------------------
@@ -244,7 +274,7 @@ class SpansTask(Task):
     def answers(
         self, output: Output, batch: Batch, examples: Sequence[Example], graph: Graph | None
     ) -> list[tuple[Answer, ...]]:
-        """Take the best label of each thing asked about, and all that hold, in the order asked."""
+        """Take the best label of each thing asked about, all that hold, or none, in its order."""
         scores = iter(self.probabilities(output, batch).double().cpu().numpy())
         return [
             tuple(self.rule.answer(next(scores), one) for one in example.about)
@@ -252,16 +282,19 @@ class SpansTask(Task):
         ]
 
     def option(self, answer: str, example: Example, graph: Graph | None) -> int:
-        """Number of the label."""
-        return self.rule.number(answer)
+        """Number of the label; -1 for a refusal."""
+        return self.rule.option(answer)
 
     def score(
         self, output: Output, batch: Batch, option: int, about: int = 0
     ) -> Float[Tensor, "example"]:
-        """Probability of a label for one of the things asked about."""
+        """Probability of a label, or of a refusal, for one of the things asked about."""
         example = torch.arange(batch.num_examples, device=output.logits.device)
         first = torch.searchsorted(_asked(batch).example, example)
-        return self.probabilities(output, batch)[first + about, option]
+        return self.rule.score(output.logits[first + about], option)
+
+    def shown(self, answer: str, graph: Graph | None) -> str:
+        return self.rule.shown(answer)
 
     # -- figures -----------------------------------------------------------------------------------
 
@@ -276,21 +309,26 @@ class SpansTask(Task):
         return {name: rows[asked.known] for name, rows in found.items()}
 
     def tune(self, rows: dict[str, np.ndarray]) -> None:
-        """Choose the threshold with the best micro-F1."""
+        """Choose temperature, thresholds, and from where on to refuse."""
         self.rule.tune(rows)
 
     def metrics(self, rows: dict[str, np.ndarray]) -> dict[str, float]:
-        """Return the figures; see :meth:`kgfm.tasks.span_labels.SpanLabels.metrics`."""
-        return self.rule.metrics(rows)
+        """Return the figures, each thing asked about counting once.
+
+        Those of :meth:`kgfm.tasks.labels.Labelling.metrics`; and where texts hold things that
+        differ in what is right, the headline of those alone, as ``accuracy_conflicting``.
+        """
+        figures = self.rule.metrics(rows)
+        differ = conflicting(rows["text"], rows["targets"] > 0)
+        if differ.any():
+            own = self.rule.metrics({name: values[differ] for name, values in rows.items()})
+            figures[f"{self.headline}_conflicting"] = own[self.headline]
+        return figures
 
 
 def _asked(batch: Batch) -> SpansAsked:
     assert isinstance(batch.asked, SpansAsked)
     return batch.asked
-
-
-def _place(example: Example) -> str:
-    return f"{example.where}: " if example.where else ""
 
 
 def _other_number(about: About, number: int) -> str:
@@ -305,7 +343,7 @@ def _contradiction(example: Example, about: About) -> str:
     given = f"{len(labels)} labels, {labels}," if labels else "no label"
     words = ", ".join(repr(example.text[start:end]) for start, end in about.spans)
     return (
-        f"{_place(example)}{given} for {words}, where each span has one. Set multi_label: true in "
-        "the task if any number of labels may be right, or leave it out and the training texts "
+        f"{at(example.where)}{given} for {words}, where each span has one. Set multi_label: true "
+        "in the task if any number of labels may be right, or leave it out and the training texts "
         "decide."
     )
