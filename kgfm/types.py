@@ -518,8 +518,19 @@ class Prediction:
             parts.append(f'<mark title="{escape(entity)}">{escape(words)}</mark>')
             done = mention.end
         parts.append(escape(self.text[done:]))
-        said = ", ".join(map(escape, self.labels)) or escape(self.answer)
-        return f"<p>{''.join(parts)}<br><b>{said}</b> ({self.score:.2f})</p>"
+        said = "<br>".join(map(self._said_of, self.about)) or _said(self)
+        return f"<p>{''.join(parts)}<br>{said}</p>"
+
+    def _said_of(self, one: Answer) -> str:
+        spans = one.about.spans if one.about is not None else ()
+        words = " → ".join(escape(self.text[start:end]) for start, end in spans)
+        return f"{words}: {_said(one)}"
+
+
+def _said(one: Prediction | Answer) -> str:
+    """Return an answer and its score in HTML."""
+    labels = ", ".join(map(escape, one.labels)) or escape(one.answer)
+    return f"<b>{labels}</b> ({one.score:.2f})"
 
 
 def _plain(value: Any) -> Any:

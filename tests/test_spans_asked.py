@@ -163,6 +163,8 @@ def test_a_task_that_reads_no_spans_refuses_them() -> None:
     for texts in ("A text.", ["A text."]):
         with pytest.raises(ValueError, match="ClassifyTask is asked about texts"):
             pipeline(texts, about=[(0, 1)])
+    with pytest.raises(ValueError, match="ClassifyTask is asked about texts"):
+        pipeline.pipe(["A text."], about="linked")  # said when called, not when the first is due
 
 
 # -- nothing to ask about -------------------------------------------------------------------------
@@ -507,3 +509,10 @@ def test_a_world_of_texts_is_read_by_every_condition() -> None:
     for condition in CONDITIONS:
         pipeline = spans_pipeline(world.graph, task={"condition": condition})
         assert 0 <= pipeline.evaluate(world.test)["accuracy"] <= 1
+
+
+def test_a_notebook_shows_what_is_said_of_each_span(asking: Pipeline) -> None:
+    shown = asking("ONGC beats <IndiGo>.")._repr_html_()
+    assert "ONGC: <b>" in shown
+    assert "IndiGo: <b>" in shown
+    assert "&lt;" in shown

@@ -32,15 +32,15 @@ MOST_AT_ONCE = 16
 
 
 def asked_about(
-    texts: Iterable[Example], about: Any, task: Task, *, single: bool
+    texts: Iterable[Example], about: Any, task: Task, *, single: bool = False
 ) -> Iterator[Example]:
     """Put into each example what it is asked about.
 
     Args:
         texts: The examples; looked at one by one.
         about: Of a single text a list or ``"linked"``; of several one of these for each, or
-            ``"linked"``. ``None`` leaves examples as they are.
-        task: Must read spans, unless nothing is asked.
+            ``"linked"``.
+        task: Must read spans.
         single: Whether there is one text.
 
     Raises:
@@ -48,22 +48,21 @@ def asked_about(
             not in its text.
         TypeError: Something can stand for no span.
     """
-    if about is None:
-        yield from texts
-        return
     if not task.reads_spans:
         raise ValueError(
             f"about={about!r:.80}, but {type(task).__name__} is asked about texts and not about "
             "spans; leave it out, or train with task='spans'."
         )
     if single or isinstance(about, str):
-        for example in texts:
-            yield _about_text(example, about)
-        return
+        return (_about_text(example, about) for example in texts)
     if isinstance(about, Mapping) or not hasattr(about, "__iter__"):
         raise TypeError(
             f"about of several texts has a list for each, or is 'linked'; got {about!r:.80}."
         )
+    return _about_texts(texts, about)
+
+
+def _about_texts(texts: Iterable[Example], about: Iterable[Any]) -> Iterator[Example]:
     lists, number = iter(about), 0
     for number, example in enumerate(texts, 1):
         try:

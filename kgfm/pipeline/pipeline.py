@@ -338,8 +338,10 @@ class Pipeline:
             ValueError: The text does not say what it is asked about, or the task reads no spans.
         """
         if isinstance(texts, (str, Example)):
-            asked = asked_about([_example(texts)], about, self.task, single=True)
-            return self._predict(list(asked))[0]
+            asked = [_example(texts)]
+            if about is not None:
+                asked = list(asked_about(asked, about, self.task, single=True))
+            return self._predict(asked)[0]
         return list(self.pipe(texts, about=about))
 
     def pipe(
@@ -361,8 +363,9 @@ class Pipeline:
         if batch_size < 1:
             raise ValueError(f"batch_size is at least 1, got {batch_size}.")
         # Checked when called, not when the first answer is asked for.
-        given = texts_in(texts, "pipe", (str, Example))
-        asked = asked_about(map(_example, given), about, self.task, single=False)
+        asked: Iterator[Example] = map(_example, texts_in(texts, "pipe", (str, Example)))
+        if about is not None:
+            asked = asked_about(asked, about, self.task)
         return self._stream(asked, batch_size)
 
     def _stream(self, examples: Iterator[Example], batch_size: int) -> Iterator[Prediction]:
