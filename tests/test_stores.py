@@ -148,7 +148,7 @@ def test_entities_and_relations_come_from_tables_of_their_own(tmp_path: Path) ->
     (tmp_path / "t.tsv").write_text("1\t0\t2\n3\t0\t2\n")
     (tmp_path / "e.csv").write_text(
         "id,Label,aliases,description,type,year,zip,score,seen\n"
-        "1,Heat,HEAT|Heat (1995),A heist.,film|crime,1995,00123,8.30,true\n"
+        "1,Heat,HEAT|Heat (1995),A heist.,film|crime,1995,00123,8.3,true\n"
         "2,Michael Mann,,,person,,,,\n"
         "3,1.50,,,film,2001,90210,7,false\n"
     )

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kgfm.datasets.base import needed_file
-from kgfm.stores.batches import key_text, values_of
+from kgfm.graph.records import as_name
+from kgfm.stores.batches import values_of
 from kgfm.stores.rejects import Rejects
 from kgfm.stores.rows import table_of
 
@@ -37,6 +38,6 @@ def rows_of(
     counted = "line" if table.is_text else "row"
     places = [table.position(name, what) for name in columns]
     for batch in table.batches:
-        chosen = [map(key_text, values_of(batch.columns[place])) for place in places]
+        chosen = [map(as_name, values_of(batch.columns[place])) for place in places]
         for number, *fields in zip(batch.numbers.tolist(), *chosen, strict=True):
             yield f"{path}, {counted} {number}", dict(zip(columns, fields, strict=True))

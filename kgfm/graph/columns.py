@@ -66,6 +66,9 @@ class EdgeColumn:
     def finish(self) -> Values | StringTable:
         """Return the column as narrow as it goes: bool, int64, float64 with NaN, or strings.
 
+        Whole numbers that a float would change, where some rows have none or a fraction, are
+        strings.
+
         Raises:
             ValueError: A text holds a lone surrogate.
         """
@@ -74,7 +77,8 @@ class EdgeColumn:
             return self._as(np.bool_)
         if kinds == {int} and all(-(2**63) <= value < 2**63 for value in self._values):
             return self._as(np.int64)
-        if kinds <= {int, float, type(None)} and kinds != {type(None)}:
+        numeric = kinds <= {int, float, type(None)} and kinds != {type(None)}
+        if numeric and self._keeps_digits():
             return self._as(np.float64)
         return self._texts()
 
@@ -108,6 +112,12 @@ class EdgeColumn:
         missing = int(np.isnan(part).sum())
         return {float if missing < len(part) else type(None), type(None) if missing else float}
 
+    def _keeps_digits(self) -> bool:
+        """Say whether all whole numbers come back from floats as they were."""
+        arrays = [part for part, coded in self._all() if not coded and part.dtype == np.int64]
+        known = all(type(value) is float or int(float(value)) == value for value in self._values)
+        return known and all(np.array_equal(part, _through_floats(part)) for part in arrays)
+
     def _as(self, dtype: type) -> Values:
         known: Values = np.array([*self._values, math.nan if dtype is np.float64 else 0], dtype)
         parts = [known[part] if coded else part.astype(dtype) for part, coded in self._all()]
@@ -134,6 +144,12 @@ def _numbers(values: np.ndarray) -> Values | None:
     if values.dtype.kind == "f" and not np.isinf(values).any():
         return values.astype(np.float64) + 0.0  # minus zero is zero
     return None
+
+
+def _through_floats(numbers: Values) -> Values:
+    """Return integers as floats hold them; the largest, which would overflow, as -1."""
+    floats = numbers.astype(np.float64)
+    return np.where(floats < 2.0**63, floats, -1).astype(np.int64)
 
 
 def tie_rank(column: Values | StringTable) -> Int64[np.ndarray, "given"]:

@@ -163,11 +163,21 @@ def _of_frame(frame: Any) -> Iterator[Batch]:
         yield Batch(np.arange(first, first + len(part)), [*map(_of_series, series)])
 
 
+def _whole(values: np.ndarray) -> Column:
+    """Return floats as whole numbers where only gaps in the column have made them floats."""
+    gaps = np.isnan(values)
+    if not gaps.any() or gaps.all() or (values % 1 != 0)[~gaps].any():
+        return values
+    if (np.abs(values) >= 2**53)[~gaps].any():
+        return values
+    return [None if gap else int(value) for gap, value in zip(gaps, values.tolist(), strict=True)]
+
+
 def _of_series(series: Any) -> Column:
     """Return a column of a data frame; one of mixed values stays as it is."""
     values = series.to_numpy() if series.dtype.kind in "iufb" else None
     if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
-        return values
+        return _whole(values) if values.dtype.kind == "f" else values
     try:
         import pyarrow
 

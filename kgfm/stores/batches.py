@@ -11,13 +11,14 @@ from jaxtyping import Bool, Int
 
 from kgfm.graph import StringTable
 from kgfm.graph.build import Codes
-from kgfm.graph.records import plain
+from kgfm.graph.records import as_name
 from kgfm.graph.strings import has_surrogate
 
 Column = StringTable | np.ndarray | list[Any]
 """Texts, numbers or truth values, or anything else."""
 # From here on Arrow's hash table pays for being loaded.
 _MANY = 1 << 15
+_LOST = "a float that cannot hold every whole number of its size (give text or integers) in"
 
 
 @dataclass
@@ -110,14 +111,6 @@ def values_of(column: Column) -> list[Any]:
     return column.tolist() if isinstance(column, np.ndarray) else list(column)
 
 
-def key_text(value: Any) -> str:
-    """Return a key as text; numbers are written out, a missing one is empty."""
-    if isinstance(value, str):
-        return value
-    value = plain(value)
-    return "" if value is None else str(value)
-
-
 def coded(*columns: Column) -> tuple[list[str], list[Int[np.ndarray, "_"]]]:
     """Return the distinct keys of columns, and for each column the places of its rows' keys.
 
@@ -151,9 +144,9 @@ def _as_arrow(texts: StringTable) -> Any:
 def _places(codes: Codes, column: Column) -> Int[np.ndarray, "_"]:
     if isinstance(column, np.ndarray):
         values, places = np.unique(column, return_inverse=True)
-        known: np.ndarray = codes.encode(map(key_text, values.tolist()))[places]
+        known: np.ndarray = codes.encode(map(as_name, values.tolist()))[places]
         return known
-    return codes.encode(column if isinstance(column, StringTable) else map(key_text, column))
+    return codes.encode(column if isinstance(column, StringTable) else map(as_name, column))
 
 
 def faults(column: Column) -> dict[int, str]:
@@ -165,7 +158,20 @@ def faults(column: Column) -> dict[int, str]:
         return dict.fromkeys(empty, "an empty") | dict.fromkeys(rows, "a NUL character in")
     keys, (codes,) = coded(column)
     wrong = np.array([bool(key_fault(key)) for key in keys], bool)
-    return {row: key_fault(keys[codes[row]]) for row in np.flatnonzero(wrong[codes]).tolist()}
+    found = {row: key_fault(keys[codes[row]]) for row in np.flatnonzero(wrong[codes]).tolist()}
+    return found | dict.fromkeys(_rows_of_lost_digits(column), _LOST)
+
+
+def _rows_of_lost_digits(column: np.ndarray | list[Any]) -> list[int]:
+    """Return the rows of floats so large that they may stand for another whole number."""
+    if isinstance(column, list):
+        floats = np.array([v if isinstance(v, (float, np.floating)) else 0.0 for v in column])
+    elif column.dtype.kind == "f":
+        floats = column
+    else:
+        return []
+    rows: list[int] = np.flatnonzero(np.abs(floats) >= 2**53).tolist()
+    return rows
 
 
 def key_fault(key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from kgfm.graph import GraphBuilder, GraphSchema, KnowledgeGraph
 from kgfm.graph.build import in_chunks
+from kgfm.graph.records import as_name, plain
 from kgfm.stores.records import ROLES, RecordMaker, edge_values, record_of, relation_labels
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def read(
     Raises:
         ValueError: An edge names no relation, or two nodes are the same as text.
     """
-    notes = graph.graph.get(NOTES) or {}
+    notes = _notes_of(graph)
     if schema is None and "schema" in notes:
         named: dict[str, Any] = {role: (name,) for role, name in notes["schema"].items()}
         schema = GraphSchema(**named)
@@ -55,14 +57,20 @@ def read(
     builder = GraphBuilder()
     make = RecordMaker(schema or GraphSchema())
     seen: dict[str, Any] = {}
+    lists = {*notes.get("lists", ())}
     for node, fields in graph.nodes(data=True):
-        key = str(node)
+        key = as_name(node)
+        if not key:
+            raise ValueError(
+                f"The node {node!r} is a missing value or an empty text; remove it first, say with "
+                f"graph.remove_node, or the rows without an end from the frame (dropna)."
+            )
         if key in seen:
             raise ValueError(
                 f"The nodes {seen[key]!r} and {node!r} are the same as text; rename one."
             )
         seen[key] = node
-        builder.add_entity(make(key, fields))
+        builder.add_entity(make(key, _unpacked(fields, lists)))
     for key, label in relations.items():
         builder.add_relation(key, label)
     known = notes.get("edge_attributes", ())  # one that no edge has would get lost else
@@ -83,16 +91,16 @@ def _edges(
         else ((head, tail, None, fields) for head, tail, fields in graph.edges(data=True))
     )
     for head, tail, key, fields in edges:
-        name = fields.get(relation, key if isinstance(key, str) else default)
-        if name is None:
+        name = as_name(fields.get(relation)) or (key if isinstance(key, str) else default)
+        if not name:
             raise ValueError(
                 f"The edge {head!r} -> {tail!r} has no attribute {relation!r}; it has "
                 f"{', '.join(map(repr, fields)) or 'none'}. Name the right one with relation=, "
                 "or give default_relation=."
             )
-        ends = (str(head), str(tail))
+        ends = (as_name(head), as_name(tail))
         first, last = ends if graph.is_directed() else sorted(ends)
-        yield first, str(name), last, fields
+        yield first, name, last, fields
 
 
 def write(graph: KnowledgeGraph) -> MultiDiGraph:
@@ -100,7 +108,8 @@ def write(graph: KnowledgeGraph) -> MultiDiGraph:
 
     A node is an entity's key, with ``label``, ``alias``, ``description``, ``type`` and its
     attributes, as far as there are such. An edge's key is that of the relation, which is also its
-    attribute ``relation``. Where an attribute of the graph's own has one of these names, the name
+    attribute ``relation``. Several values (aliases, types) are a JSON array in a text, so that
+    ``networkx.write_graphml`` and its like can write the graph. Where an attribute of the graph's own has one of these names, the name
     here gets an underscore behind it; ``graph.graph["kgfm"]`` says so. A relation that no triple
     has, as after :meth:`~kgfm.graph.KnowledgeGraph.select`, is left out.
     """
@@ -110,24 +119,57 @@ def write(graph: KnowledgeGraph) -> MultiDiGraph:
     names = _free_names(ROLES, {name for record in records for name in record.attributes})
     relation = _free_names(("relation",), graph.edge_attributes)["relation"]
     made = networkx.MultiDiGraph()
-    made.graph[NOTES] = {
+    lists: set[str] = set()
+    for record in records:
+        known = {
+            "label": record.label,
+            "alias": plain([*record.aliases]),
+            "description": record.description,
+            "type": plain([*record.types]),
+        }
+        fields = {names[role]: value for role, value in known.items() if value}
+        fields |= record.attributes
+        lists |= {name for name, value in fields.items() if isinstance(value, list)}
+        made.add_nodes_from([(record.key, fields)])
+    for _, fields in made.nodes(data=True):
+        fields.update({name: _packed(fields[name]) for name in lists & fields.keys()})
+    notes = {
         "schema": names,
         "relation": relation,
         "relations": dict(relation_labels(graph)),
         "edge_attributes": [*graph.edge_attributes],
+        "lists": sorted(lists),
     }
-    for record in records:
-        known = {
-            "label": record.label,
-            "alias": [*record.aliases],
-            "description": record.description,
-            "type": [*record.types],
-        }
-        fields = {names[role]: value for role, value in known.items() if value}
-        made.add_nodes_from([(record.key, {**fields, **record.attributes})])
+    made.graph[NOTES] = json.dumps(notes, ensure_ascii=False)
     for edge in _written_edges(graph, [record.key for record in records], relation):
         made.add_edges_from([edge])
     return made
+
+
+def _notes_of(graph: Any) -> dict[str, Any]:
+    """Return what :func:`write` left, if it did; they are a text, which files can hold."""
+    try:
+        notes = json.loads(graph.graph.get(NOTES) or "{}")
+    except (TypeError, ValueError):  # another's attribute of that name
+        return {}
+    return notes if isinstance(notes, dict) else {}
+
+
+def _packed(value: Any) -> Any:
+    """Return a list as JSON text, for what GraphML and GEXF can hold are single values."""
+    listed = value if isinstance(value, list) else [value]
+    needed = listed is value or (isinstance(value, str) and value.startswith("["))
+    return json.dumps(listed, ensure_ascii=False) if needed else value
+
+
+def _unpacked(fields: Mapping[str, Any], lists: Collection[str]) -> Mapping[str, Any]:
+    """Return the attributes of a node with the lists that :func:`_packed` made texts."""
+    packed = {
+        name: json.loads(fields[name])
+        for name in lists
+        if isinstance(fields.get(name), str) and fields[name].startswith("[")
+    }
+    return {**fields, **packed}
 
 
 def _free_names(wanted: Collection[str], taken: Collection[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kgfm.graph import EntityRecord, GraphBuilder, KnowledgeGraph
+from kgfm.graph.build import Codes
 from kgfm.stores.records import record_of, relation_labels
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 UNTYPED = "entity"
 """The node type of entities without a type."""
 
+_ATTRIBUTE = "edge_attribute_"  # with "edge" in it PyG never takes it for one of the nodes
 _FIELDS = ("label", "aliases", "description", "types", "attributes")
 
 
@@ -24,8 +26,9 @@ def write(graph: KnowledgeGraph, *, vectors: Any = None, names: bool = True) -> 
     """Return a graph as one ``Data``: all nodes alike, a number for each relation.
 
     ``edge_index`` and ``edge_type`` count entities and relations in the order of their keys, which
-    stand in ``entity_key`` and ``relation_key``. Edge attributes are in ``edge_attributes``: a
-    tensor or, of texts, a list for each.
+    stand in ``entity_key`` and ``relation_key``. An edge attribute ``w`` is the tensor
+    ``edge_attribute_w``, so that PyG's own tools (``subgraph``, samplers, ``ToUndirected``) take it
+    along; of texts it holds places in ``edge_texts["w"]``.
 
     Args:
         graph: The graph.
@@ -42,9 +45,10 @@ def write(graph: KnowledgeGraph, *, vectors: Any = None, names: bool = True) -> 
         edge_type=torch.from_numpy(graph.relations.astype(np.int64)),
         num_nodes=len(graph),
         entity_key=list(graph.keys),
-        relation_key=list(graph.relation_keys),
+        # No list: PyG would take one as long as there are nodes for features of these.
+        relation_key=dict(enumerate(graph.relation_keys)),
         relation_label=dict(relation_labels(graph)),
-        edge_attributes=_edge_tensors(graph, np.arange(graph.num_triples)),
+        **_edge_tensors(graph, np.arange(graph.num_triples)),
     )
     rows = np.arange(len(graph))
     if names:
@@ -87,7 +91,8 @@ def write_hetero(graph: KnowledgeGraph, *, vectors: Any = None, names: bool = Tr
         edges = made[kinds[head], key, kinds[tail]]
         ends = np.stack([place[graph.heads[rows]], place[graph.tails[rows]]])
         edges.edge_index = torch.from_numpy(ends)
-        edges.edge_attributes = _edge_tensors(graph, rows)
+        for name, values in _edge_tensors(graph, rows).items():
+            edges[name] = values
     made.relation_label = dict(relation_labels(graph))
     return made
 
@@ -117,15 +122,19 @@ def _fields_of(graph: KnowledgeGraph, row: int) -> dict[str, Any]:
 
 
 def _edge_tensors(graph: KnowledgeGraph, rows: np.ndarray) -> dict[str, Any]:
-    """Return the edge attributes of some triples: numbers as tensors, texts as lists."""
+    """Return the edge attributes of some triples as tensors, and the texts that some stand for."""
     import torch
 
-    return {
-        name: torch.from_numpy(column[rows])
-        if isinstance(column, np.ndarray)
-        else [column[row] for row in rows.tolist()]
-        for name, column in graph.edge_attributes.items()
-    }
+    made: dict[str, Any] = {}
+    texts: dict[str, list[str]] = {}
+    for name, column in graph.edge_attributes.items():
+        if isinstance(column, np.ndarray):
+            made[_ATTRIBUTE + name] = torch.from_numpy(column[rows])
+        else:
+            codes = Codes()
+            places = codes.encode(column[row] for row in rows.tolist())
+            made[_ATTRIBUTE + name], texts[name] = torch.from_numpy(places), list(codes)
+    return made | ({"edge_texts": texts} if texts else {})
 
 
 def _features(vectors: Any, rows: np.ndarray) -> Any:
@@ -260,10 +269,16 @@ def _relations_of(
 
 
 def _edge_columns(store: Any, count: int) -> dict[str, list[Any]]:
+    texts = getattr(store, "edge_texts", None) or {}
     columns = {}
-    for name, column in (getattr(store, "edge_attributes", None) or {}).items():
-        values = column if isinstance(column, list) else column.tolist()
-        columns[name] = [None if value == "" else value for value in values]
+    for stored in store.keys():  # noqa: SIM118 - a store of PyG iterates otherwise
+        if not stored.startswith(_ATTRIBUTE):
+            continue
+        name = stored.removeprefix(_ATTRIBUTE)
+        values = np.asarray(store[stored]).tolist()
+        if name in texts:
+            values = [texts[name][place] or None for place in values]
         if len(values) != count:
-            raise ValueError(f"{name!r} has {len(values):,} values for {count:,} edges.")
+            raise ValueError(f"{stored!r} has {len(values):,} values for {count:,} edges.")
+        columns[name] = values
     return columns

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kgfm.graph import EntityRecord, GraphSchema, KnowledgeGraph
-from kgfm.graph.records import plain
+from kgfm.graph.records import as_name, plain
 
 ROLES = ("label", "alias", "description", "type")
 
@@ -59,7 +59,7 @@ class RecordMaker:
         if isinstance(value, str) and role in ("alias", "type") and not several:
             value = [part.strip() for part in value.split(self._separator)]
         values = value if isinstance(value, list) else [value]
-        return [str(one) for one in values if one is not None and one != ""]
+        return [*filter(None, map(as_name, values))]
 
 
 def record_of(graph: KnowledgeGraph, row: int) -> EntityRecord:
@@ -77,13 +77,24 @@ def record_of(graph: KnowledgeGraph, row: int) -> EntityRecord:
 
 
 def edge_values(graph: KnowledgeGraph, rows: Sequence[int] | np.ndarray) -> dict[str, list[Any]]:
-    """Return the edge attributes of some triples by name; ``None`` where there is no value."""
+    """Return the edge attributes of some triples by name; ``None`` where there is no value.
+
+    Whole numbers are whole again where only a gap in their column has made them floats.
+    """
     return {
-        name: [plain(value) for value in column[rows].tolist()]
+        name: [*map(_whole if _has_gaps(column) else plain, column[rows].tolist())]
         if isinstance(column, np.ndarray)
         else [column[int(row)] or None for row in rows]
         for name, column in graph.edge_attributes.items()
     }
+
+
+def _has_gaps(column: np.ndarray) -> bool:
+    return column.dtype.kind == "f" and bool(np.isnan(column).any())
+
+
+def _whole(value: float) -> int | float | None:
+    return int(value) if value.is_integer() else plain(value)
 
 
 def relation_labels(graph: KnowledgeGraph) -> Iterator[tuple[str, str]]:

@@ -13,9 +13,10 @@ from kgfm.stores.batches import Table, batches_of_rows
 from kgfm.stores.rejects import Rejects
 from kgfm.stores.text_files import read_text_file
 
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,299})")
-_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
-_TRUTH = {"true": True, "false": False}
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?")
+_MISSING = ("nan", "NaN", "NaT", "<NA>")  # as pandas and NumPy write it
+_TRUTH: Mapping[str, Any] = {"true": True, "false": False}
+_LONGEST = 300  # digits of a number
 
 
 def table_of(
@@ -80,20 +81,30 @@ def _checked(
 
 
 def typed_values(values: Sequence[str]) -> list[Any]:
-    """Return texts as integers, else as floats, else as truth values, if all of them are such.
+    """Return texts as numbers or truth values, if all of them are such and return as written.
 
-    Empty texts become ``None``.
+    A code that only looks like a number (``007``, ``+49301``, ``2E10``, version ``1.10``) does not
+    return as it is written, so that its whole column stays text. Empty texts become ``None``;
+    likewise ``NaT`` and ``<NA>``, and ``nan`` in a column that is numeric else.
     """
     given = {value for value in values if value}
-    if given and all(map(_INTEGER.fullmatch, given)):
-        return [int(value) if value else None for value in values]
-    if given and all(map(_NUMBER.fullmatch, given)) and not any(map(_padded, given)):
-        return [float(value) if value else None for value in values]
-    if given and given <= _TRUTH.keys():
-        return [_TRUTH.get(value) for value in values]
-    return [value or None for value in values]
+    present = given.difference(_MISSING)
+    found = _numbers(present)
+    if found is None and present and present <= _TRUTH.keys():
+        found = _TRUTH
+    if found is None:
+        found = {text: text for text in given.difference(_MISSING[2:])}
+    return [found.get(value) for value in values]
 
 
-def _padded(text: str) -> bool:
-    """Say whether leading zeros mark a code, such as a postal one, and no number."""
-    return len(text) > 1 and text[0] == "0" and text[1].isdigit()
+def _numbers(texts: set[str]) -> Mapping[str, int | float] | None:
+    """Return the numbers that texts write, or ``None`` where one does not return as written."""
+    found: dict[str, int | float] = {}
+    for text in texts:
+        if not _NUMBER.fullmatch(text):
+            return None
+        value = int(text) if text.lstrip("-").isdigit() and len(text) < _LONGEST else float(text)
+        if repr(value) != text:
+            return None
+        found[text] = value
+    return found or None

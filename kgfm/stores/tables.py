@@ -13,10 +13,11 @@ import numpy as np
 from kgfm.graph import EntityRecord, GraphBuilder, GraphSchema, KnowledgeGraph
 from kgfm.graph.build import Codes
 from kgfm.graph.columns import Coded, EdgeColumn
+from kgfm.graph.records import as_name
 from kgfm.graph.strings import StringTable
 from kgfm.storage import sha256
 from kgfm.stores import arrow, text_files
-from kgfm.stores.batches import Batch, Column, Table, coded, faults, key_text, values_of
+from kgfm.stores.batches import Batch, Column, Table, coded, faults, values_of
 from kgfm.stores.records import RecordMaker
 from kgfm.stores.rejects import Rejects
 from kgfm.stores.rows import is_path, table_of, typed_values
@@ -183,7 +184,7 @@ class _Reader:
                 for place in fields
             ]
             rows = zip(*columns, strict=True) if columns else itertools.repeat((), len(batch))
-            keys = map(key_text, values_of(batch.columns[key]))
+            keys = map(as_name, values_of(batch.columns[key]))
             numbers = batch.numbers.tolist()
             for number, name, row in zip(numbers, keys, rows, strict=True):
                 yield table.name, number, self._make(name, dict(zip(names, row, strict=True)))
