@@ -200,9 +200,9 @@ def test_further_columns_are_edge_attributes(tmp_path: Path) -> None:
         ("a\tr\tb\na\tr\n", {}, r"t\.tsv, row 2: 2 fields, but there are 3 columns"),
         ("a\tr\tb\n\na\tr\tb\tc\n", {}, r"t\.tsv, row 3: 4 fields"),
         (
-            "subject\tpredicate\tobject\na\tr\tb\n",
+            "subject\tpredicate\twhat\na\tr\tb\n",
             {},
-            r"no column 'head' for the head; it has 'subject', 'predicate', 'object'",
+            r"no column 'tail' for the tail; it has 'subject', 'predicate', 'what'",
         ),
         ("x\ty\tz\n", {"columns": ("x", "r", "z")}, "no column 'r' for the relation; it has 'x'"),
         ("a\t\tb\n", {}, r"t\.tsv, row 1: an empty 'relation'"),

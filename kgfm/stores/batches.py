@@ -57,12 +57,14 @@ class Table:
         columns: Names of the fields.
         batches: The rows.
         is_text: Whether all values are text as it stood in a file.
+        is_named: Whether the file itself, in its first line, names the columns.
     """
 
     name: str
     columns: list[str]
     batches: Iterable[Batch]
     is_text: bool = False
+    is_named: bool = False
 
     def position(self, column: str, what: str) -> int:
         """Return the place of a column, or say which ones there are."""

@@ -109,9 +109,10 @@ def write(graph: KnowledgeGraph) -> MultiDiGraph:
     A node is an entity's key, with ``label``, ``alias``, ``description``, ``type`` and its
     attributes, as far as there are such. An edge's key is that of the relation, which is also its
     attribute ``relation``. Several values (aliases, types) are a JSON array in a text, so that
-    ``networkx.write_graphml`` and its like can write the graph. Where an attribute of the graph's own has one of these names, the name
-    here gets an underscore behind it; ``graph.graph["kgfm"]`` says so. A relation that no triple
-    has, as after :meth:`~kgfm.graph.KnowledgeGraph.select`, is left out.
+    ``networkx.write_graphml`` and its like can write the graph. Where an attribute of the
+    graph's own has one of these names, the name here gets an underscore behind it;
+    ``graph.graph["kgfm"]`` says so. A relation that no triple has, as after
+    :meth:`~kgfm.graph.KnowledgeGraph.select`, is left out.
     """
     import networkx
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,11 @@ class RecordMaker:
             for role in ROLES
             for rank, name in reversed(list(enumerate(getattr(schema, role))))
         }
+
+    @property
+    def known(self) -> Collection[str]:
+        """Names of labels, aliases, descriptions and types, in lower case."""
+        return self._role
 
     def knows(self, name: str) -> bool:
         """Say whether a field is a label, an alias, a description or a type."""

@@ -16,6 +16,13 @@ from typing import IO, Any
 ON_ERROR = ("raise", "skip")
 
 
+def wrong_width(count: int, columns: Sequence[str]) -> str:
+    """Say that a row has another number of fields than there are columns, and which these are."""
+    names = ", ".join(columns[:8]) + ", ..." * (len(columns) > 8)
+    given = f"{count} field{'s' * (count != 1)}"
+    return f"{given}, but there are {len(columns)} columns ({names}; --columns names others)"
+
+
 class Rejects:
     """Raises for the first bad row, or sets bad rows aside, counted and written down.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from kgfm.stores import arrow
 from kgfm.stores.batches import Table, batches_of_rows
-from kgfm.stores.rejects import Rejects
+from kgfm.stores.rejects import Rejects, wrong_width
 from kgfm.stores.text_files import read_text_file
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?")
@@ -58,7 +58,7 @@ def table_of(
         names = list(dict.fromkeys(itertools.chain.from_iterable(given)))
         values = ((number, [row.get(n) for n in names]) for number, row in enumerate(given))
         return Table(name, [*map(str, names)], batches_of_rows(values, len(names)))
-    checked = _checked(rows, name, len(columns), rejects)
+    checked = _checked(rows, name, columns, rejects)
     return Table(name, list(columns), batches_of_rows(checked, len(columns)))
 
 
@@ -68,16 +68,18 @@ def is_path(source: Any) -> bool:
 
 
 def _checked(
-    rows: Iterable[Any], name: str, width: int, rejects: Rejects
+    rows: Iterable[Any], name: str, columns: Sequence[str], rejects: Rejects
 ) -> Iterator[tuple[int, list[Any]]]:
     """Number rows from 0, and set aside those of another width."""
     for number, fields in enumerate(rows):
         sound = isinstance(fields, Sequence) and not isinstance(fields, (str, bytes))
-        if not sound or len(fields) != width:
-            count = f"{len(fields)} fields" if sound else f"a {type(fields).__name__}"
-            rejects.add(name, number, f"{count}, but there are {width} columns", str(fields))
-        else:
+        if sound and len(fields) == len(columns):
             yield number, list(fields)
+        elif sound:
+            rejects.add(name, number, wrong_width(len(fields), columns), str(fields))
+        else:
+            reason = f"a {type(fields).__name__}, no row of {', '.join(columns)}"
+            rejects.add(name, number, reason, str(fields))
 
 
 def typed_values(values: Sequence[str]) -> list[Any]:
@@ -89,7 +91,7 @@ def typed_values(values: Sequence[str]) -> list[Any]:
     """
     given = {value for value in values if value}
     present = given.difference(_MISSING)
-    found = _numbers(present)
+    found: Mapping[str, Any] | None = _numbers(present)
     if found is None and present and present <= _TRUTH.keys():
         found = _TRUTH
     if found is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,13 @@ from kgfm.graph.strings import StringTable
 from kgfm.storage import sha256
 from kgfm.stores import arrow, text_files
 from kgfm.stores.batches import Batch, Column, Table, coded, faults, values_of
+from kgfm.stores.headers import (
+    columns_by_role,
+    is_index,
+    is_triple_header,
+    key_by_name,
+    looks_like_names,
+)
 from kgfm.stores.records import RecordMaker
 from kgfm.stores.rejects import Rejects
 from kgfm.stores.rows import is_path, table_of, typed_values
@@ -26,8 +34,6 @@ SUFFIXES = (*text_files.SUFFIXES, *arrow.SUFFIXES)
 COLUMNS = ("head", "relation", "tail")
 # Of so many triples the keys are looked up together.
 _ROWS = 1 << 22
-# Two of these in the first line, and it is no triple.
-_HEADER_WORDS = {"head", "relation", "tail", "subject", "predicate", "object", "source", "target"}
 
 
 def read(
@@ -84,17 +90,37 @@ def read(
         given = {"triples": triples, "entities": entities, "relations": relations}
         source = {"store": "tables", **_origin(given), **_remembered(options, schema)}
         source |= {"skipped": rejected.count} if on_error == "skip" else {}
-    return KnowledgeGraph.from_builder(builder, source)
+    made = KnowledgeGraph.from_builder(builder, source)
+    if header is None and table.is_text and not table.is_named:
+        _warn_of_header(made, table.name, reader.first)
+    return made
 
 
 def _is_header(columns: Sequence[str]) -> Callable[[Sequence[str]], bool]:
     """Judge a first line: with columns of the user's own it must name them."""
 
     def judge(fields: Sequence[str]) -> bool:
-        words = {field.casefold() for field in fields}
-        return tuple(columns) != COLUMNS or len(words & _HEADER_WORDS) > 1
+        return tuple(columns) != COLUMNS or is_triple_header(fields)
 
     return judge
+
+
+def _warn_of_header(graph: KnowledgeGraph, name: str, first: Sequence[str]) -> None:
+    """Warn where nothing in the first row comes again, though in others relations do."""
+    if not first or graph.num_triples < 2:
+        return
+    head, tail = graph.row(first[0]), graph.row(first[2])
+    alone = np.count_nonzero(graph.relations == graph.relation_row(first[1])) == 1
+    alone = alone and graph.degree[head] == 1 == graph.degree[tail]
+    described = graph.labelled[head] or graph.labelled[tail]
+    repeats = graph.num_triples > max(3, len(graph.relation_keys)) and graph.degree.max() > 1
+    if alone and not described and (repeats or looks_like_names(first)):
+        warnings.warn(
+            f"The first line of {name}, {', '.join(first)}, was read as a triple, but looks like a "
+            "header: nothing in it comes again. Say header=True (and columns=) or header=False.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 class _Reader:
@@ -106,6 +132,7 @@ class _Reader:
         self._builder, self._schema = builder, schema
         self._delimiter, self._rejects = delimiter, rejects
         self._make = RecordMaker(schema)
+        self.first: list[str] = []  # the first triple
 
     # -- entities and relations -------------------------------------------------------------------
 
@@ -154,12 +181,15 @@ class _Reader:
             (self._schema.key[0], self._schema.label[-1]),
             self._rejects,
             delimiter=self._delimiter,
-            header=lambda fields: any(field.casefold() in known for field in fields),
+            header=lambda fields: (
+                any(field.casefold() in known for field in fields)
+                or key_by_name(fields, self._make.known) is not None
+            ),
             joined=True,
         )
 
     def _records_of(self, table: Table) -> Iterator[tuple[str, int, EntityRecord]]:
-        key = _key_column(table, self._schema)
+        key = _key_column(table, self._schema, self._make)
         fields = [place for place in range(len(table.columns)) if place != key]
         untyped = [
             place
@@ -175,7 +205,13 @@ class _Reader:
                 batch.columns[place] = []
             batches.append(batch)
         typed = {place: _rows_of(text.values()) for place, text in texts.items()}
-        names = [table.columns[place] for place in fields]
+        for place in [place for place in fields if is_index(table.columns[place])]:
+            whole = EdgeColumn()
+            for batch in batches if place not in texts else ():
+                whole.add(_edge_values(batch.columns[place]))
+            if _counts_rows(texts[place].finish() if place in texts else whole):
+                fields.remove(place)
+        names = [table.columns[place] or "index" for place in fields]
         for batch in batches:
             columns = [
                 itertools.islice(typed[place], len(batch))
@@ -192,6 +228,9 @@ class _Reader:
     # -- triples ----------------------------------------------------------------------------------
 
     def add_triples(self, table: Table, columns: Sequence[str]) -> None:
+        if tuple(columns) == COLUMNS and not {*COLUMNS} <= {*table.columns}:
+            found = columns_by_role(table.columns)
+            columns = [name or role for name, role in zip(found, COLUMNS, strict=True)]
         places = [table.position(name, role) for name, role in zip(columns, COLUMNS, strict=True)]
         others = [place for place in range(len(table.columns)) if place not in places]
         attributes = {place: _TextColumn() if table.is_text else EdgeColumn() for place in others}
@@ -201,13 +240,17 @@ class _Reader:
             for place, column in attributes.items():
                 column.add(_edge_values(batch.columns[place]))
             waiting.append([batch.columns[place] for place in places])
+            if not self.first and len(batch):
+                self.first = [as_name(column[0]) for column in waiting[-1]]
             if sum(len(keys[0]) for keys in waiting) >= _ROWS:
                 self._add_keys(waiting)
                 waiting = []
         self._add_keys(waiting)
         for place, column in attributes.items():
             whole = column.finish() if isinstance(column, _TextColumn) else column
-            self._builder.add_edge_attribute(table.columns[place], whole)
+            name = table.columns[place]
+            if not (is_index(name) and _counts_rows(whole)):
+                self._builder.add_edge_attribute(name or "index", whole)
 
     def _add_keys(self, parts: Sequence[Sequence[Column]]) -> None:
         """Add the heads, relations and tails of several batches, each key looked up once."""
@@ -270,11 +313,24 @@ class _TextColumn:
         return column
 
 
-def _key_column(table: Table, schema: GraphSchema) -> int:
+def _counts_rows(column: EdgeColumn) -> bool:
+    """Say whether a column is whole numbers, each once, as pandas and R number rows."""
+    values = column.finish()
+    return (
+        isinstance(values, np.ndarray)
+        and values.dtype == np.int64
+        and len(np.unique(values)) == len(values)
+    )
+
+
+def _key_column(table: Table, schema: GraphSchema, make: RecordMaker) -> int:
     folded = [column.casefold() for column in table.columns]
     for name in schema.key:
         if name.casefold() in folded:
             return table.position(table.columns[folded.index(name.casefold())], "key")
+    by_name = key_by_name(table.columns, make.known)
+    if by_name is not None:
+        return table.position(by_name, "key")
     raise ValueError(
         f"{table.name} has no column for the key: it has {', '.join(map(repr, table.columns))}, "
         f"the schema knows {', '.join(map(repr, schema.key))}. Name it in GraphSchema(key=...)."

@@ -8,22 +8,25 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from jaxtyping import Int, UInt8
 
 from kgfm.graph import StringTable
 from kgfm.stores.batches import Batch, Column, Table, batches_of_rows
+from kgfm.stores.dialect import Dialect, dialect_of, is_quoted, said_delimiter
 from kgfm.stores.rdf_sources import PACKED, unpacked_file
-from kgfm.stores.rejects import Rejects
+from kgfm.stores.rejects import Rejects, wrong_width
 
+T = TypeVar("T")
 SUFFIXES = (".tsv", ".csv", ".txt", ".tab", ".dict")
 _BLOCK = 1 << 24
 _LONGEST = 1 << 28  # of a line: what is longer is no table
 _LONGEST_QUOTED = 1 << 24
 _BOM, _UTF_16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
-_NEWLINE, _RETURN = 10, 13
+_NEWLINE, _RETURN, _BLANK = 10, 13, 32
+_SAMPLE = 1 << 16  # bytes of a file by which its dialect shows
 
 
 def read_text_file(
@@ -38,14 +41,15 @@ def read_text_file(
     """Open a TSV or CSV file, packed (gzip, bzip2, xz, Zstandard) or not.
 
     Lines end with a newline, with or without a carriage return before it; empty ones do not count.
-    Between tabs everything stands for itself; with another delimiter, quotes work as in RFC 4180.
+    Quotes work as in RFC 4180; between tabs everything stands for itself, unless a writer of CSV
+    has made the file (:func:`~kgfm.stores.dialect.is_quoted`).
     Rows are numbered by their first line, from 1.
 
     Args:
         path: The file, in UTF-8.
         columns: Names of the columns where the file does not name them itself.
         rejects: Takes the rows that are malformed.
-        delimiter: Between the fields; guessed from suffix and first line if ``None``.
+        delimiter: Between the fields; guessed from the first lines if ``None``.
         header: Whether the first line names the columns, or a judge of its fields.
         joined: Whether in a file without a header surplus fields belong to the last column.
 
@@ -53,16 +57,30 @@ def read_text_file(
         ValueError: The file is no UTF-8, or damaged.
     """
     lines = _Lines(path)
-    delimiter = delimiter or _guess_delimiter(path, lines.first, len(columns))
-    if len(delimiter) != 1:
-        raise ValueError(f"A delimiter is one character, not {delimiter!r}.")
-    cut = _Cut(str(path), delimiter, rejects)
-    if lines.first:
-        fields = _fields(lines.first, delimiter)
-        if header(fields) if callable(header) else header:
-            columns, joined = fields, False
-            lines.drop_first()
-    return Table(str(path), list(columns), cut(lines, len(columns), joined), is_text=True)
+    if said := said_delimiter(lines.first):
+        lines.drop_first()
+    suffix = path.with_suffix("").suffix if path.suffix.lower() in PACKED else path.suffix
+    sample, whole = lines.sample()
+    dialect = dialect_of(
+        sample,
+        suffix.lower(),
+        len(columns),
+        delimiter=delimiter or said,
+        joined=joined,
+        whole=whole,
+    )
+    if len(dialect.delimiter) != 1:
+        raise ValueError(f"A delimiter is one character, not {dialect.delimiter!r}.")
+    cut = _Cut(str(path), dialect, rejects)
+    fields = [field.strip() for field in dialect.fields(lines.first)] if lines.first else []
+    is_named = bool(fields) and bool(header(fields) if callable(header) else header)
+    if is_named:
+        lines.drop_first()
+        # R leaves the column of its row numbers without a name.
+        unnamed = len(dialect.fields(lines.first)) == len(fields) + 1
+        columns, joined = ["", *fields] if unnamed else fields, False
+    batches = cut(lines, columns, joined)
+    return Table(str(path), list(columns), batches, is_text=True, is_named=is_named)
 
 
 class _Lines:
@@ -71,22 +89,37 @@ class _Lines:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._blocks = self._read()
-        block = next(self._blocks, b"")
-        start, number = 0, 1
-        while block[start : start + 1] in (b"\n", b"\r"):  # empty lines before the first
+        self._head = (1, _joined(self._blocks))
+        self._skip_empty()
+
+    def _skip_empty(self) -> None:
+        """Go to the first line that is not empty."""
+        number, block = self._head
+        start = 0
+        while block[start : start + 1] in (b"\n", b"\r"):
             number += block[start] == _NEWLINE
             start += 1
-        end = block.find(b"\n", start)
-        try:
-            self.first = block[start : len(block) if end < 0 else end].decode().rstrip("\r\n")
-        except UnicodeDecodeError:
-            self.first = ""
         self._head = (number, block[start:])
+
+    @property
+    def first(self) -> str:
+        """The first line; nothing where it is no UTF-8."""
+        _, block = self._head
+        end = block.find(b"\n")
+        try:
+            return block[: len(block) if end < 0 else end].decode().rstrip("\r\n")
+        except UnicodeDecodeError:
+            return ""
+
+    def sample(self) -> tuple[str, bool]:
+        """Return the first lines, and whether they are all."""
+        return _beginning(self._head[1])
 
     def drop_first(self) -> None:
         """Leave out the first line."""
         number, block = self._head
         self._head = (number + 1, block[block.find(b"\n") + 1 :])
+        self._skip_empty()
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
         number, block = self._head
@@ -122,24 +155,46 @@ class _Lines:
 class _Cut:
     """Cuts blocks of lines into columns."""
 
-    def __init__(self, name: str, delimiter: str, rejects: Rejects) -> None:
-        self._name, self._delimiter, self._rejects = name, delimiter, rejects
+    def __init__(self, name: str, dialect: Dialect, rejects: Rejects) -> None:
+        self._name, self._rejects = name, rejects
+        self._delimiter, quotes, self._spaced = dialect
+        self._quotes: bool | None = quotes or None  # not known before the first quote
 
-    def __call__(self, lines: _Lines, width: int, joined: bool) -> Iterator[Batch]:
-        blocks = ((number, self._utf8(block, number)) for number, block in lines)
+    def __call__(self, lines: _Lines, columns: Sequence[str], joined: bool) -> Iterator[Batch]:
+        width, self._columns = len(columns), columns
+        checked = ((number, self._utf8(block, number)) for number, block in lines)
+        waiting: deque[tuple[int, bytes]] = deque()
+        blocks = _first_of(waiting, checked)
         for number, block in blocks:
-            if self._is_quoted(block):
-                rest = itertools.chain([(number, block)], blocks)
-                yield from batches_of_rows(self._quoted(rest, width, joined), width)
-                return
+            if self._asks_quotes(block):
+                waiting.appendleft((number, block))
+                if self._delimiter != "\t" or self._is_csv(waiting, checked):
+                    yield from batches_of_rows(self._quoted(blocks, width, joined), width)
+                    return
+                waiting.popleft()
             yield self._plain(block, number, width, joined)
 
-    def _is_quoted(self, block: bytes) -> bool:
+    def _asks_quotes(self, block: bytes) -> bool:
         """Say whether quotes or stray carriage returns ask for the slower reader."""
         if self._delimiter == "\t":
-            return False
+            return self._quotes is not False and b'"' in block
         stray = b"\r" in block and block.count(b"\r") != block.count(b"\r\n")
         return stray or b'"' in block or not self._delimiter.isascii()
+
+    def _is_csv(
+        self, waiting: deque[tuple[int, bytes]], blocks: Iterator[tuple[int, bytes]]
+    ) -> bool:
+        """Say at the first quote whether what follows is written by a writer of CSV."""
+        if self._quotes is None:
+            _, first = waiting[0]
+            start = first.rfind(b"\n", 0, first.find(b'"')) + 1
+            while sum(len(block) for _, block in waiting) - start < _SAMPLE:
+                if (block := next(blocks, None)) is None:
+                    break
+                waiting.append(block)
+            text = b"".join(block for _, block in waiting)[start:]
+            self._quotes = is_quoted(*_beginning(text))
+        return self._quotes
 
     def _utf8(self, block: bytes, first: int) -> bytes:
         """Return the block with lines that are no UTF-8 left empty."""
@@ -179,13 +234,15 @@ class _Cut:
         inner = cuts[before[:, None] + np.arange(width - 1)]
         left = [starts, *(inner.T + 1)]
         right = [*inner.T, ends]
+        if self._spaced:
+            left = [_without_blanks(bytes, *bounds) for bounds in zip(left, right, strict=True)]
         columns: list[Column] = [
             StringTable.cut(bytes, *bounds) for bounds in zip(left, right, strict=True)
         ]
         return Batch(numbers[good], columns)
 
     def _refuse(self, number: int, fields: Sequence[Any], width: int) -> None:
-        reason = f"{len(fields)} fields, but there are {width} columns"
+        reason = wrong_width(len(fields), self._columns)
         self._rejects.add(self._name, number, reason, fields)
 
     def _quoted(
@@ -193,7 +250,7 @@ class _Cut:
     ) -> Iterator[tuple[int, list[str]]]:
         """Read rows in which fields may be quoted; a bad quote costs only its own line."""
         source = _Replay(blocks)
-        reader = csv.reader(source, delimiter=self._delimiter, strict=True)
+        reader = self._reader(source)
         while True:
             source.begin()
             try:
@@ -201,7 +258,7 @@ class _Cut:
                     fields = next(reader, None)
             except csv.Error as error:
                 self._rejects.add(self._name, source.number, str(error), source.give_back())
-                reader = csv.reader(source, delimiter=self._delimiter, strict=True)
+                reader = self._reader(source)
                 continue
             if fields is None:
                 return
@@ -211,6 +268,33 @@ class _Cut:
                 yield source.number, fields
             elif fields:
                 self._refuse(source.number, fields, width)
+
+    def _reader(self, source: _Replay) -> Iterator[list[str]]:
+        return csv.reader(
+            source, delimiter=self._delimiter, strict=True, skipinitialspace=self._spaced
+        )
+
+
+def _first_of(waiting: deque[T], others: Iterable[T]) -> Iterator[T]:
+    """Yield what waits, and else the next of the others."""
+    rest = iter(others)
+    while waiting or (item := next(rest, None)) is not None:
+        yield waiting.popleft() if waiting else cast(T, item)
+
+
+def _beginning(block: bytes) -> tuple[str, bool]:
+    """Return the first whole lines, in which what is no UTF-8 is marked, and whether all are."""
+    whole = len(block) <= _SAMPLE
+    end = len(block) if whole else block.rfind(b"\n", 0, _SAMPLE) + 1
+    return block[: end or block.find(b"\n") + 1].decode(errors="replace"), whole
+
+
+def _joined(blocks: Iterator[bytes]) -> bytes:
+    """Return as many blocks as a dialect shows by, as one."""
+    found: list[bytes] = []
+    while sum(map(len, found)) < _SAMPLE and (block := next(blocks, b"")):
+        found.append(block)
+    return b"".join(found)
 
 
 class _Replay:
@@ -270,21 +354,13 @@ def _without_returns(
     return ends
 
 
-def _fields(line: str, delimiter: str) -> list[str]:
-    """Cut a first line, which may be a header."""
-    try:
-        quoted = [] if delimiter == "\t" else next(csv.reader([line], delimiter=delimiter), [])
-    except csv.Error:  # it is a bad row, which has its turn later
-        quoted = []
-    return quoted or line.split(delimiter)
-
-
-def _guess_delimiter(path: Path, line: str, width: int) -> str:
-    """Take a tab, comma, semicolon or blank: what the suffix says, else what cuts the line."""
-    suffix = path.with_suffix("").suffix if path.suffix.lower() in PACKED else path.suffix
-    if suffix.lower() in (".tsv", ".tab"):
-        return "\t"
-    for delimiter in (",", ";", "\t") if suffix.lower() == ".csv" else ("\t", ",", ";", " "):
-        if line.count(delimiter) >= width - 1:
-            return delimiter
-    return "," if suffix.lower() == ".csv" else "\t"
+def _without_blanks(
+    bytes: UInt8[np.ndarray, "byte"], starts: Int[np.ndarray, "line"], ends: Int[np.ndarray, "line"]
+) -> Int[np.ndarray, "line"]:
+    """Return the starts of fields behind the blanks that they begin with."""
+    starts = starts.copy()
+    places = np.arange(len(starts))
+    while len(places):
+        places = places[(starts[places] < ends[places]) & (bytes[starts[places]] == _BLANK)]
+        starts[places] += 1
+    return starts
