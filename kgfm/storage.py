@@ -7,6 +7,7 @@ is the commit; what the new manifest no longer names is removed afterwards.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -83,7 +84,10 @@ def write_folder(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with _alone(folder) as is_alone:
+        if is_alone:
+            for left in folder.glob(".tmp-*"):  # by one that was killed; a living one has the lock
+                left.unlink(missing_ok=True)
         return _write_folder(folder, files, manifest)
 
 
@@ -97,21 +101,24 @@ def _copy(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(folder: Path) -> Iterator[bool]:
     """Wait until no other process writes this folder: each would remove what the other keeps.
 
-    A process that dies loses the lock. Where the file system has no locks it goes without.
+    A process that dies loses the lock. Where the file system has no locks it goes without, and
+    yields False.
     """
     try:
         import fcntl
     except ImportError:  # Windows
-        yield
+        yield False
         return
     descriptor = os.open(folder, os.O_RDONLY)
+    locked = False
     try:
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+            locked = True
+        yield locked
     finally:
         os.close(descriptor)
 
@@ -136,8 +143,11 @@ def _write_folder(
                 "bytes": temporary.stat().st_size,
             }
             os.replace(temporary, folder / final)
-        except BaseException:
+        except BaseException as error:
             temporary.unlink(missing_ok=True)
+            if _is_full(error):
+                reason = f"no space is left for {folder / name}; what was saved before is whole"
+                raise OSError(errno.ENOSPC, reason) from None
             raise
     whole = {**manifest, "files": written}
     previous = folder / MANIFEST
@@ -148,6 +158,17 @@ def _write_folder(
     for name in old - kept:
         (folder / name).unlink(missing_ok=True)
     return whole
+
+
+def _is_full(error: BaseException) -> bool:
+    """Say whether an error is that of a full disk, as the libraries that write say it.
+
+    NumPy tells of items "requested and written", safetensors and torch of no OSError at all.
+    """
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    text = str(error)
+    return "No space left" in text or "os error 28" in text or "requested and" in text
 
 
 def _old_files(manifest: Path) -> set[str]:
@@ -197,7 +218,9 @@ def _mark(path: Path) -> tuple[int, int]:
 def _read_manifest(folder: Path, kind: str, format: int, older: str) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.exists():
-        raise FileNotFoundError(f"No {kind} in {folder}: it has no {MANIFEST}.")
+        if not folder.exists():
+            raise FileNotFoundError(f"There is no {kind} at {str(folder)!r}.")
+        raise FileNotFoundError(f"{folder} holds no {kind}: no {MANIFEST}.")
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         found, version, files = manifest["kind"], int(manifest["format"]), manifest["files"]

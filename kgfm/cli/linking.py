@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -99,12 +100,19 @@ def print_mentions(made: Made, texts: Sequence[str], file: str | None) -> None:
     linker = made.linker()
     if file is None:
         for text, mentions in zip(texts, linker.link(list(texts)), strict=True):
-            print(corpus.as_line({"text": text}, mentions), end="")
+            _print_json(corpus.as_line({"text": text}, mentions))
         return
     for batch in corpus.batches(corpus.read_lines(Path(file))):
         for line in corpus.link_batch(linker, [line.fields for line in batch]):
-            print(line, end="")
+            _print_json(line)
         sys.stdout.flush()
+
+
+def _print_json(line: str) -> None:
+    """Print a line of JSON; where the output is not UTF-8, in the escapes that JSON has."""
+    if (sys.stdout.encoding or "").casefold().replace("-", "") != "utf8":
+        line = json.dumps(json.loads(line)) + "\n"
+    print(line, end="")
 
 
 def link_file(made: Made, file: str, out: str, *, jobs: int = 1, engine: str = "processes") -> None:

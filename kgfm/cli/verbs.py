@@ -7,10 +7,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kgfm.datasets.base import needed_file
 from kgfm.datasets.jsonl import open_graph, read_examples
 from kgfm.datasets.mentions import check_entities
 from kgfm.graph import KnowledgeGraph
 from kgfm.graph.describe import describe
+from kgfm.linking.corpus import read_lines
 from kgfm.types import Evidence, Example, Prediction
 
 if TYPE_CHECKING:
@@ -80,8 +82,7 @@ def texts_of(given: Sequence[str], file: str | None) -> list[str | Example]:
         raise ValueError("give texts or --file, not both.")
     if file.endswith((".jsonl", ".ndjson")):
         return [_unanswered(example) for example in read_examples(file)]
-    lines = Path(file).read_text(encoding="utf-8-sig").splitlines()
-    return [line for line in lines if line.strip()]
+    return [line.fields["text"] for line in read_lines(needed_file(Path(file), "--file"))]
 
 
 def _unanswered(example: Example) -> Example:

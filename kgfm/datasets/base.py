@@ -187,7 +187,9 @@ def needed_folder(data: str | Path | None, what: str) -> Path:
 
 def needed_file(path: Path, what: str) -> Path:
     """Return a file of a data set, or say that it is missing."""
-    if not path.is_file():
+    if path.is_dir():
+        raise FileNotFoundError(f"{what} needs a file, but {path} is a folder.")
+    if not path.exists():  # a pipe will do
         raise FileNotFoundError(f"{what} needs {path}, which is missing.")
     return path
 

@@ -73,6 +73,8 @@ def jsonl(
     folder = Path(data) if data is not None else Path()
     opened = None if graph is None else open_graph(folder / graph, cache)
     parts = [read_examples(folder / part, opened) if part else () for part in (train, validation)]
+    if train and not parts[0]:
+        raise ValueError(f"{folder / train} holds no texts.")
     held_out = read_examples(folder / test, opened) if test else ()
     return Dataset(opened, parts[0], parts[1], held_out)
 
@@ -82,7 +84,10 @@ def open_graph(path: str | Path, cache: str | Path) -> KnowledgeGraph:
     path = Path(path)
     if (path / MANIFEST).exists():
         return KnowledgeGraph.open(path)
-    needed_file(path, "The graph")
+    if path.is_dir():
+        raise FileNotFoundError(f"{path} holds no graph: no {MANIFEST}.")
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no graph at {str(path)!r}.")
     store = store_for(path)
     source = {"store": store, "sha256": sha256(path)}
     read: Callable[[Path], KnowledgeGraph] = getattr(KnowledgeGraph, f"from_{store}")

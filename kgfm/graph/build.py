@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Bool, Int, Int64
 
-from kgfm.graph.columns import Coded, EdgeColumn, Values, taken, tie_rank
+from kgfm.graph.columns import Coded, EdgeColumn, Values, num_other_values, taken, tie_rank
 from kgfm.graph.order import Arrays, boundaries, distinct_triples, kept_triples, triple_arrays
 from kgfm.graph.records import EntityRecord, as_json, merged
 from kgfm.graph.schema import local_name
@@ -51,7 +51,12 @@ class Codes(defaultdict[str, int]):
 
 
 class GraphBuilder:
-    """Takes records and triples in any order and any portions; gives the arrays of a graph."""
+    """Takes records and triples in any order and any portions; gives the arrays of a graph.
+
+    Attributes:
+        num_lost: Once built: how often a triple was given again with other attributes, of which
+            the graph keeps one set.
+    """
 
     def __init__(self) -> None:
         self._entities = Codes()
@@ -61,6 +66,7 @@ class GraphBuilder:
         self._triples: list[Int[np.ndarray, "3 triple"]] = []
         self._edge_columns: dict[str, EdgeColumn] = {}
         self._num_given = 0
+        self.num_lost = 0
 
     @property
     def entity_keys(self) -> KeysView[str]:
@@ -166,6 +172,9 @@ class GraphBuilder:
         kept = kept_triples(
             heads, types, tails, lambda rows: [tie_rank(taken(c, rows)) for c in columns]
         )
+        if len(kept) < self._num_given:
+            self.num_lost = num_other_values((heads, types, tails), columns)
+            _warn_of_other_values(self.num_lost, names)
         for place, column in enumerate(columns):
             arrays |= edge_arrays(place, column, kept)
         return arrays | triple_arrays((heads[kept], types[kept], tails[kept]), *sizes), names
@@ -316,6 +325,17 @@ def _warn_of_missing_labels(
         UserWarning,
         stacklevel=5,
     )
+
+
+def _warn_of_other_values(count: int, names: Sequence[str]) -> None:
+    if count:
+        warnings.warn(
+            f"{count:,} triples were given again with other values of {', '.join(names[:5])}; a "
+            "graph holds each once, so the lowest values are kept and the others dropped. To keep "
+            "all, make such facts entities of their own, or name what differs in the relation.",
+            UserWarning,
+            stacklevel=5,
+        )
 
 
 def in_chunks(triples: Iterable[T]) -> Iterator[list[T]]:

@@ -8,8 +8,9 @@ from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int, Int64, Shaped
+from jaxtyping import Bool, Int, Int64, Shaped
 
+from kgfm.graph.order import Given, order_of, repeats
 from kgfm.graph.records import plain
 from kgfm.graph.strings import StringTable
 
@@ -166,3 +167,27 @@ def taken(
 ) -> Shaped[np.ndarray, "row"] | StringTable:
     """Return a column at some rows."""
     return column.take(rows) if isinstance(column, StringTable) else column[rows]
+
+
+def num_other_values(triples: Given, columns: Sequence[Values | StringTable]) -> int:
+    """Count how often a triple comes again with values that it has not come with before.
+
+    One without any value adds nothing to the others, and does not count.
+    """
+    order = order_of(*triples)
+    again = repeats(*(column[order] for column in triples))
+    shared = again.copy()
+    shared[:-1] |= again[1:]
+    rows, group = order[shared], np.cumsum(~again)[shared]
+    parts = [taken(column, rows) for column in columns]
+    valued = np.logical_or.reduce([_has_value(part) for part in parts])
+    ranks = [rank[valued] for rank in (group, *map(tie_rank, parts))]
+    order = order_of(*ranks)
+    num_distinct = int((~repeats(*(rank[order] for rank in ranks))).sum())
+    return num_distinct - len(np.unique(ranks[0]))
+
+
+def _has_value(column: Values | StringTable) -> Bool[np.ndarray, "given"]:
+    if isinstance(column, StringTable):
+        return np.diff(column.offsets) > 0
+    return ~np.isnan(column) if column.dtype.kind == "f" else np.ones(len(column), bool)

@@ -161,6 +161,7 @@ class KnowledgeGraph(GraphArrays):
         arrays, edge_names = builder.build()
         repeated = builder.num_given - len(arrays["heads"])
         noted = {"repeated_triples": repeated} if repeated else {}
+        noted |= {"dropped_edge_values": builder.num_lost} if builder.num_lost else {}
         return cls._of(arrays, edge_names, {**(source or {}), **noted})
 
     @classmethod

@@ -77,7 +77,7 @@ def link_file(
         OSError: A process died.
     """
     source, out = Path(source), Path(out)
-    if not source.is_file():
+    if not source.exists() or source.is_dir():  # a pipe will do
         raise FileNotFoundError(f"No file {source}.")
     if jobs < 1:
         raise ValueError(f"jobs is at least 1, got {jobs}.")
@@ -116,9 +116,14 @@ def read_lines(source: Path) -> Iterator[Line]:
         for number, line in enumerate(file, 1):
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip("\r\n")
+                if number == 1 and not suffixes and not source.is_file():
+                    is_json = text.startswith('{"')  # a pipe has no name to say so
                 if text.strip():
                     fields = _fields(text) if is_json else {"text": text}
-                    yield Line(fields["text"], fields, raw.tell())
+                    yield Line(fields["text"], fields, raw.tell() if raw.seekable() else 0)
+            except UnicodeDecodeError as error:
+                what = f"not UTF-8 ({error.reason}; convert the file, say with iconv)"
+                raise ValueError(f"{source}, line {number}: {what}.") from None
             except (ValueError, RecursionError) as error:
                 raise ValueError(f"{source}, line {number}: {error}") from None
 

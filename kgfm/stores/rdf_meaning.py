@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,13 +17,14 @@ from kgfm.stores.rdf_reified import EDGE_ATTRIBUTE, Reified
 from kgfm.stores.rdf_statements import SAME_AS, Statements
 
 # What is of one of these types belongs to the vocabulary, not to what the graph is about.
+CLASSES = {RDFS + "Class", OWL + "Class"}
 META = {
-    *(RDFS + name for name in ("Class", "Datatype")),
+    *CLASSES,
+    *(RDFS + name for name in ("Datatype",)),
     *[RDF + "Property"],
     *(
         OWL + name
         for name in (
-            "Class",
             "Ontology",
             "ObjectProperty",
             "DatatypeProperty",
@@ -219,15 +220,25 @@ class Meaning:
         return np.flatnonzero(known)
 
     def described(self) -> Codes:
-        """Return the entities about which something is known, without the vocabulary."""
+        """Return the entities about which something is known, without the vocabulary.
+
+        Of the vocabulary those classes count that have a name, and that neither an entity is of
+        nor a predicate is: the terms of an ontology are what it is about, linked or not.
+        """
         given, known = self._given, self.known()
         subjects, classes = self._typings
         linked, vocabulary = self._mask(), self._mask(classes, given.predicates[self._links])
         linked[given.subjects[self._links]] = linked[given.objects[self._links]] = True
-        meta = [code for code in map(given.code, META) if code >= 0]
-        vocabulary[subjects[np.isin(classes, meta)]] = True
-        kept: Codes = known[(linked | ~vocabulary)[known]]
+        vocabulary[subjects[np.isin(classes, self._codes(META))]] = True
+        classes_named = self._mask(subjects[np.isin(classes, self._codes(CLASSES))])
+        named = self._mask(np.fromiter(self._labels, np.int64, len(self._labels)))
+        used = self._mask(classes, given.predicates)
+        terms = classes_named & named & ~used
+        kept: Codes = known[(linked | ~vocabulary | terms)[known]]
         return kept
+
+    def _codes(self, terms: Iterable[str]) -> list[int]:
+        return [code for code in map(self._given.code, terms) if code >= 0]
 
     def _mask(self, *codes: Codes) -> Bool[np.ndarray, "term"]:
         mask = np.zeros(len(self.terms), bool)

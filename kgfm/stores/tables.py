@@ -349,7 +349,8 @@ def _origin(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _file(path: Path) -> dict[str, str]:
-    return {"file": path.name, "sha256": sha256(path)}
+    hashed = {"sha256": sha256(path)} if path.is_file() else {}  # a pipe is read but once
+    return {"file": path.name, **hashed}
 
 
 def _remembered(options: Mapping[str, Any], schema: GraphSchema) -> dict[str, Any]:
