@@ -133,6 +133,7 @@ graphs = st.tuples(
 
 @pytest.mark.filterwarnings("ignore:.*have no label:UserWarning")
 @given(graphs)
+@pytest.mark.filterwarnings("ignore:.*were given again")
 def test_every_road_into_the_builder_gives_what_the_definitions_say(given) -> None:
     keys, numbers, fields, columns, portion = given
     keys = [key.replace(":", ".") for key in keys]  # an IRI's local name is another matter
