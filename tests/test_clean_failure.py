@@ -92,3 +92,10 @@ def test_a_file_that_is_not_utf_8_is_named_with_its_line(tmp_path: Path) -> None
     (tmp_path / "l.txt").write_bytes("eins\nzwölf\n".encode("latin-1"))
     with pytest.raises(ValueError, match=r"l\.txt, line 2: not UTF-8 .* iconv"):
         list(read_lines(tmp_path / "l.txt"))
+
+
+def test_what_a_command_still_needs_is_named_as_it_is_typed(tmp_path: Path, capsys) -> None:
+    assert main(["graph", "build", "x.tsv"]) == 2
+    assert "required: --out" in capsys.readouterr().err
+    assert main(["link", "x.tsv", "--file", "F", "hello"]) == 2
+    assert "give texts or --file, not both" in capsys.readouterr().err

@@ -32,11 +32,19 @@ def parse_options(parser: ArgumentParser, given: Sequence[str]) -> Namespace:
 
 
 def with_hint(message: str, parser: ArgumentParser) -> str:
-    """Name the option that is nearest to an unknown one."""
+    """Name options as they are typed, and the one that is nearest to an unknown one."""
+    known = set(re.findall(r"--[\w.-]+", parser.format_help()))
+    needed = re.fullmatch(r"(.*arguments are required: )(.*)", message)
+    if needed is not None:
+        names = [
+            name if f"--{name}" not in known else f"--{name}" for name in needed[2].split(", ")
+        ]
+        return f"{needed[1]}{', '.join(names)}"
+    if "--file" in known and re.search(r"[Uu]nrecognized arguments: (?!-)", message):
+        return "give texts or --file, not both."
     unknown = re.search(r"[Uu]nrecognized arguments: (--[^\s=]+)", message)
     if unknown is None:
         return message
-    known = set(re.findall(r"--[\w.-]+", parser.format_help()))
     return f"no option {unknown[1]!r}.{nearest(unknown[1], known)} See {parser.prog} --help."
 
 
