@@ -181,6 +181,7 @@ def assertions(*rows: tuple[str, str, str, float]) -> str:
     )
 
 
+@pytest.mark.filterwarnings("ignore:.*were given again with other values of weight")
 def test_conceptnet_merges_senses_and_keeps_one_language(tmp_path: Path) -> None:
     text = assertions(
         ("/r/IsA", "/c/en/domestic_cat/n/wn/animal", "/c/en/pet", 2.0),
