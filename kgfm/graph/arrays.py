@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int32, Int64
+from jaxtyping import Bool, Float32, Int32, Int64, UInt32
 
 from kgfm.graph.order import Arrays
 from kgfm.graph.strings import StringTable
+from kgfm.registry import nearest
+
+WEIGHT = "weight"
+"""The edge attribute that says how much a triple weighs."""
 
 
 class GraphArrays:
@@ -124,6 +128,25 @@ class GraphArrays:
         return columns
 
     @cached_property
+    def edge_weights(self) -> Float32[np.ndarray, "triple"] | None:
+        """How much each triple says beside others of its relation, 1 being as much as usual.
+
+        The edge attribute ``weight``, divided by the mean of its absolute values over the relation;
+        1 where it is missing. ``None`` in a graph whose triples have no such number.
+        """
+        given = self.edge_attributes.get(WEIGHT)
+        if not isinstance(given, np.ndarray) or given.dtype == np.bool_:
+            return None
+        weights, relations = given.astype(np.float64), self.relations
+        known = ~np.isnan(weights)
+        total, count = (
+            np.bincount(relations[known], values, minlength=self.num_relations)
+            for values in (np.abs(weights[known]), None)
+        )
+        usual = np.where(total > 0, total / np.maximum(count, 1), 1.0)
+        return np.where(known, weights / usual[relations], 1.0).astype(np.float32)
+
+    @cached_property
     def alias_indptr(self) -> Int64[np.ndarray, "boundary"]:
         """Number of aliases before each entity's."""
         return self._arrays["aliases.indptr"]
@@ -147,6 +170,59 @@ class GraphArrays:
     def type_ids(self) -> Int32[np.ndarray, "type"]:
         """Types of the entities one after the other, as places in :attr:`type_names`."""
         return self._arrays["types.ids"]
+
+    @cached_property
+    def sources(self) -> list[str]:
+        """Names of the graphs that were merged into this one; none where it is of one source."""
+        return list(self.manifest.get("sources", ()))
+
+    @cached_property
+    def entity_sources(self) -> UInt32[np.ndarray, "entity"]:
+        """Where each entity comes from: bit ``k`` stands for ``sources[k]``."""
+        return self._arrays["entity_sources"]
+
+    @cached_property
+    def triple_sources(self) -> UInt32[np.ndarray, "triple"]:
+        """Where each triple comes from, likewise."""
+        return self._arrays["triple_sources"]
+
+    def sources_of(self, row: int) -> tuple[str, ...]:
+        """Return the names of the graphs that an entity comes from; none in one of one source."""
+        bits = int(self.entity_sources[row]) if self.sources else 0
+        return tuple(name for place, name in enumerate(self.sources) if bits >> place & 1)
+
+    def in_source(self, source: str) -> Bool[np.ndarray, "entity"]:
+        """Say which entities come from a source.
+
+        Raises:
+            ValueError: There is no such source; the message says which there are.
+        """
+        bit = self._bit_of(source)
+        found: np.ndarray = (self.entity_sources & bit) != 0
+        return found
+
+    def triples_in(self, source: str) -> Bool[np.ndarray, "triple"]:
+        """Say which triples come from a source.
+
+        Raises:
+            ValueError: There is no such source; the message says which there are.
+        """
+        bit = self._bit_of(source)
+        found: np.ndarray = (self.triple_sources & bit) != 0
+        return found
+
+    def _bit_of(self, source: str) -> np.uint32:
+        if source in self.sources:
+            return np.uint32(1 << self.sources.index(source))
+        if not self.sources:
+            raise ValueError(
+                f"This graph is of one source and cannot be limited to {source!r}; graphs that "
+                "were merged have several: KnowledgeGraph.merged({'mine': ..., 'theirs': ...})."
+            )
+        raise ValueError(
+            f"No source {source!r} in this graph.{nearest(source, self.sources)} It has "
+            f"{', '.join(self.sources)}."
+        )
 
     @cached_property
     def attribute_texts(self) -> StringTable:

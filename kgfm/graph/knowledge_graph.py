@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Int64, UInt32
 
+from kgfm.graph import sources
 from kgfm.graph.arrays import GraphArrays
 from kgfm.graph.build import GraphBuilder, edge_arrays, in_chunks
 from kgfm.graph.control import rewired, shuffled_tails
@@ -165,8 +166,39 @@ class KnowledgeGraph(GraphArrays):
         return cls._of(arrays, edge_names, {**(source or {}), **noted})
 
     @classmethod
+    def merged(cls, graphs: Mapping[str, KnowledgeGraph]) -> KnowledgeGraph:
+        """Merge graphs by key into one in which each entity and triple keeps its sources.
+
+        Of an entity that several graphs hold, names, types and attributes are joined; where they
+        say different things, the first graph's label and description stay. A graph that has sources
+        already keeps them.
+
+        Args:
+            graphs: Each by the name of the source that it is, such as ``companies``.
+
+        Raises:
+            ValueError: There is no graph, or there are more than 32 sources.
+
+        Warns:
+            UserWarning: They say different things, how often, and what became of it.
+        """
+        return sources.merged(graphs)
+
+    def with_sources(
+        self, names: Sequence[str], entities: UInt32[np.ndarray, "_"], triples: np.ndarray
+    ) -> KnowledgeGraph:
+        """Return the same graph, told where its entities and triples come from, as bits."""
+        arrays = self._all_arrays() | {"entity_sources": entities, "triple_sources": triples}
+        manifest = self.manifest
+        return self._of(arrays, manifest["edge_attributes"], manifest["source"], names)
+
+    @classmethod
     def _of(
-        cls, arrays: Arrays, edge_names: Sequence[str], source: Mapping[str, Any]
+        cls,
+        arrays: Arrays,
+        edge_names: Sequence[str],
+        source: Mapping[str, Any],
+        sources: Sequence[str] = (),
     ) -> KnowledgeGraph:
         counts = {
             "entities": len(arrays["keys.offsets"]) - 1,
@@ -182,6 +214,8 @@ class KnowledgeGraph(GraphArrays):
             "edge_attributes": list(edge_names),
             "source": dict(source),
         }
+        if sources:
+            manifest["sources"] = list(sources)
         return cls(arrays, manifest)
 
     # -- doors out ------------------------------------------------------------------------------
@@ -332,31 +366,72 @@ class KnowledgeGraph(GraphArrays):
         """Return a relation's label with underscores and camelCase as spaces."""
         return as_words(self.relation_labels[row])
 
+    # -- where it comes from --------------------------------------------------------------------
+
+    def only(self, source: str) -> KnowledgeGraph:
+        """Return the graph of one source: its entities and triples, with rows of its own.
+
+        Raises:
+            ValueError: There is no such source; the message says which there are.
+        """
+        how = {"only": source, "of": self.manifest["source"]}
+        return self._of(*sources.part_of(self, source), how)
+
     # -- other graphs over the same entities ----------------------------------------------------
 
-    def shuffled(self, seed: int) -> KnowledgeGraph:
+    def shuffled(self, seed: int, source: str | None = None) -> KnowledgeGraph:
         """Return the graph with the tails permuted within each relation: the control.
 
         Heads keep their relations and each relation keeps its tails, but who goes with whom is
         chance. A triple that comes up twice is drawn again; the few that are still double after
         some rounds are in the graph once.
-        """
-        columns = (self.heads.astype(np.int64), self.relations.astype(np.int64))
-        tails = shuffled_tails(*columns, self.tails.astype(np.int64), seed)
-        origin = np.arange(self.num_triples)
-        return self._with_triples(*columns, tails, origin, {"shuffled": seed})
 
-    def rewired(self, seed: int) -> KnowledgeGraph:
+        Args:
+            seed: Of the permutation.
+            source: Only triples of this source are permuted, the others stay.
+
+        Raises:
+            ValueError: There is no such source; the message says which there are.
+        """
+        heads, relations, tails = self._columns()
+        moving = self._moving(source)
+        tails[moving] = shuffled_tails(heads[moving], relations[moving], tails[moving], seed)
+        origin = np.arange(self.num_triples)
+        return self._with_triples(heads, relations, tails, origin, _how("shuffled", seed, source))
+
+    def rewired(self, seed: int, source: str | None = None) -> KnowledgeGraph:
         """Return another graph of the same degrees, whose edges are chance: the random control.
 
         Entities keep their number of edges out and in, relations their number of edges. Unlike in
         :meth:`shuffled`, an edge's relation is chance too, so a relation may join anything. The few
         triples that come up twice are in the graph once; edge attributes go with the relation.
+
+        Args:
+            seed: Of the permutations.
+            source: Only triples of this source are permuted, the others stay.
+
+        Raises:
+            ValueError: There is no such source; the message says which there are.
         """
-        heads = self.heads.astype(np.int64)
-        tails, origin = rewired(heads, self.tails.astype(np.int64), seed)
-        relations = self.relations.astype(np.int64)[origin]
-        return self._with_triples(heads, relations, tails, origin, {"rewired": seed})
+        heads, relations, tails = self._columns()
+        moving = self._moving(source)
+        origin = np.arange(self.num_triples)
+        tails[moving], places = rewired(heads[moving], tails[moving], seed)
+        origin[moving] = moving[places]
+        relations = relations[origin]
+        return self._with_triples(heads, relations, tails, origin, _how("rewired", seed, source))
+
+    def _columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Heads, relations and tails, to be changed."""
+        columns = (self.heads, self.relations, self.tails)
+        heads, relations, tails = (column.astype(np.int64) for column in columns)
+        return heads, relations, tails
+
+    def _moving(self, source: str | None) -> Int64[np.ndarray, "_"]:
+        """Places of the triples of a source, or of all."""
+        if source is None:
+            return np.arange(self.num_triples)
+        return np.flatnonzero(self.triples_in(source))
 
     def select(self, triple_mask: Bool[np.ndarray, "triple"]) -> KnowledgeGraph:
         """Return the graph with only the triples where the mask is True, and all entities.
@@ -393,8 +468,11 @@ class KnowledgeGraph(GraphArrays):
         }
         for place, column in enumerate(self.edge_attributes.values()):
             arrays |= edge_arrays(place, column, origin[kept])
+        if self.sources:
+            arrays["triple_sources"] = self.triple_sources[origin[kept]]
         source = {**how, "of": self.manifest["source"]}
-        return self._of(arrays | triples, self.manifest["edge_attributes"], source)
+        edge_names = self.manifest["edge_attributes"]
+        return self._of(arrays | triples, edge_names, source, self.sources)
 
     # -- how it shows ---------------------------------------------------------------------------
 
@@ -420,6 +498,11 @@ class KnowledgeGraph(GraphArrays):
             for row in rows
         )
         return f"<p><b>{html.escape(repr(self))}</b></p><table>{cells}</table>"
+
+
+def _how(name: str, seed: int, source: str | None) -> dict[str, Any]:
+    """What a graph remembers of how it was altered."""
+    return {name: seed} if source is None else {name: seed, "source": source}
 
 
 def _near(key: str, keys: StringTable) -> str:

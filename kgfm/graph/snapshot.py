@@ -60,6 +60,7 @@ def fingerprint(arrays: Arrays, manifest: Mapping[str, Any]) -> str:
         hashes = {f"{name}.npy": _hash(array) for name, array in arrays.items()}
     lines = [f"{name} {hashes[name]}\n" for name in sorted(hashes)]
     lines += [f"edge {name}\n" for name in manifest["edge_attributes"]]
+    lines += [f"source {name}\n" for name in manifest.get("sources", ())]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
