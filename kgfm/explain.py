@@ -33,12 +33,12 @@ def explain(
 ) -> tuple[Evidence, ...]:
     """Return how much the score of an answer falls without each of its most likely triples.
 
-    The ``limit`` triples of largest gradient times value (the value being the edge's weight of
-    one) are taken out of the graph one at a time, both ways, and the text is asked anew, so that
-    what the retriever cuts, thinks and shows changes too; the fall of the probability is the
-    evidence. The gradient only proposes; the measured change decides. Where the retriever shows
-    paths to the answer, the best of them are taken out whole, and each of their steps. Where it
-    finds a whole set, the evidence says what the set is then, and which path leads to the answer
+    The ``limit`` triples of largest gradient times value (the value being the edge's weight, one
+    where it has none) are taken out of the graph one at a time, both ways, and the text is asked
+    anew, so that what the retriever cuts, thinks and shows changes too; the fall of the probability
+    is the evidence. The gradient only proposes; the measured change decides. Where the retriever
+    shows paths to the answer, the best of them are taken out whole, and each of their steps. Where
+    it finds a whole set, the evidence says what the set is then, and which path leads to the answer
     instead.
 
     Args:
@@ -120,14 +120,16 @@ def propose(
     num_edges = batch.edge_type.shape[0] // 2
     if not num_edges:
         return []
-    weight = torch.ones(2 * num_edges, device=batch.edge_type.device, requires_grad=True)
+    ones = torch.ones(2 * num_edges, device=batch.edge_type.device)
+    weight = (ones if batch.edge_weight is None else batch.edge_weight.clone()).requires_grad_()
     score = _scores(model, replace(batch, edge_weight=weight), option, about)[0]
     if not score.requires_grad:  # the answer is no candidate, so nothing speaks for it
         return []
     (gradient,) = torch.autograd.grad(score, weight, allow_unused=True)
     if gradient is None:  # an encoder that looks at no edge
         return []
-    value = (gradient[:num_edges] + gradient[num_edges:]).cpu().numpy()
+    each = gradient * weight.detach()
+    value = (each[:num_edges] + each[num_edges:]).cpu().numpy()
     triples = np.concatenate([triples_of(row.subgraph) for row in whole.rows])
     # A triple may stand in several rows of an example; its parts add up.
     distinct, place = np.unique(triples, axis=0, return_inverse=True)

@@ -65,10 +65,14 @@ class Asked:
         rows: Row in the graph of each mention's entity; -1 for NIL.
         without: Triples, as rows (head, relation, tail) of the graph, that are hidden from this
             text: it is answered as if the graph did not hold them. So evidence is measured.
+        words: Words of the text that are entities too, such as those of a lexicon: seeds, which
+            tokens are aligned with, and nothing that the text is about.
+        word_rows: Row in the graph of each of them.
 
     Raises:
         TypeError: Rows are no flat array of integers.
-        ValueError: There is not one row for each mention, or ``without`` holds no triples.
+        ValueError: There is not one row for each mention and each word, or ``without`` holds no
+            triples.
     """
 
     text: str
@@ -77,18 +81,28 @@ class Asked:
     without: Int[np.ndarray, "triple 3"] = field(
         default_factory=lambda: np.empty((0, 3), dtype=np.int64)
     )
+    words: tuple[Mention, ...] = ()
+    word_rows: Int[np.ndarray, "word"] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
-        _check_rows(self.rows)
-        if len(self.rows) != len(self.mentions):
-            raise ValueError(f"{len(self.mentions)} mentions, but {len(self.rows)} rows.")
+        for what, named, rows in (
+            ("mentions", self.mentions, self.rows),
+            ("words", self.words, self.word_rows),
+        ):
+            _check_rows(rows)
+            if len(rows) != len(named):
+                raise ValueError(f"{len(named)} {what}, but {len(rows)} rows.")
         if self.without.ndim != 2 or self.without.shape[1] != 3:
             raise ValueError(f"without has shape {self.without.shape}; a triple is three rows.")
 
     @property
     def seeds(self) -> Int[np.ndarray, "seed"]:
-        """Rows of the entities that are named, in the order of the text; repeats are kept."""
-        return self.rows[self.rows >= 0]
+        """Rows of the entities that are named, in the order of the text; repeats are kept.
+
+        Those of words come last.
+        """
+        named = np.concatenate([self.rows, self.word_rows]) if self.words else self.rows
+        return named[named >= 0]
 
     @classmethod
     def at(
@@ -177,6 +191,7 @@ class Subgraph:
             where it has no opinion.
         paths: Walks from seeds to nodes that the retriever found worth showing, best first.
         found: What the retriever thinks is asked for; ``None`` where it does not look for that.
+        edge_weight: How much each edge says, 1 being as much as usual; ``None`` where all say 1.
     """
 
     nodes: Int[np.ndarray, "node"]
@@ -186,8 +201,11 @@ class Subgraph:
     prior: Float[np.ndarray, "node"] | None = None
     paths: tuple[Path, ...] = ()
     found: Found | None = None
+    edge_weight: Float[np.ndarray, "edge"] | None = None
 
     def __post_init__(self) -> None:
+        if self.edge_weight is not None and len(self.edge_weight) != len(self.edge_type):
+            raise ValueError(f"{len(self.edge_type)} edges, but {len(self.edge_weight)} weights.")
         if self.prior is not None and len(self.prior) != len(self.nodes):
             raise ValueError(f"{len(self.nodes)} nodes, but {len(self.prior)} priors.")
         if self.edge_index.shape != (2, len(self.edge_type)):
@@ -476,6 +494,7 @@ class Prediction:
         near: What else was near to be the answer, with its score, best first.
         sought: The walks that lead to the answers, a :class:`kgfm.walks.Sought`, if such were
             followed.
+        words: The words of the text that the pipeline's second linker found, apart from mentions.
     """
 
     text: str
@@ -492,6 +511,7 @@ class Prediction:
     why: str = ""
     near: tuple[tuple[str, float], ...] = ()
     sought: Any = None
+    words: tuple[Mention, ...] = ()
 
     @property
     def example(self) -> Example:

@@ -181,6 +181,9 @@ class Collator:
             arrays["node_prior"] = np.concatenate(
                 [np.zeros(len(cut.nodes)) if cut.prior is None else cut.prior for cut in cuts]
             ).astype(np.float32)
+        if any(cut.edge_weight is not None for cut in cuts):
+            weights = np.concatenate([_weights(cut) for cut in cuts])
+            arrays["edge_weight"] = np.concatenate([weights, weights])
         found = tuple(cut.found for cut in cuts)
         if any(one is not None for one in found):
             arrays |= _of_sets(cuts)
@@ -201,6 +204,12 @@ class Collator:
 
 def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(arrays).astype(np.int64)
+
+
+def _weights(cut: Subgraph) -> np.ndarray:
+    weight = cut.edge_weight
+    ones = np.ones(len(cut.edge_type), np.float32)
+    return ones if weight is None else weight.astype(np.float32)
 
 
 def _of_sets(cuts: Sequence[Subgraph]) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from kgfm.batch.tensors import Tensors
-from kgfm.types import Asked, Example, Row, Subgraph
+from kgfm.types import Asked, Example, Mention, Row, Subgraph
 
 MOST_CANDIDATES = 16
 """Of a mention, in a batch."""
@@ -31,6 +31,8 @@ class PreparedRow:
     candidate_mention: Int[np.ndarray, "candidate"]
     candidate_entity: Int[np.ndarray, "candidate"]
     candidate_prior: Float[np.ndarray, "candidate"]
+    words: tuple[Mention, ...] = ()
+    """Words of the text that are entities too; aligned as mentions are, and none of them."""
 
     def tokens_of(self, start: int, end: int) -> tuple[int, int] | None:
         """Return (first, one past the last) token that overlaps characters; ``None`` if none."""
@@ -107,14 +109,24 @@ def prepared_row(
     spans = np.full((len(asked.mentions), 2), -1, dtype=np.int64)
     nodes = np.array([place.get(int(row), -1) for row in asked.rows], dtype=np.int64)
     pairs: list[tuple[int, int]] = []
+    for word, row in zip(asked.words, asked.word_rows, strict=True):
+        node = place.get(int(row), -1)
+        if node >= 0:
+            pairs += [(int(token), node) for token in _inside(offsets, word)]
     for number, mention in enumerate(asked.mentions):
-        inside = np.flatnonzero((offsets[:, 0] < mention.end) & (offsets[:, 1] > mention.start))
+        inside = _inside(offsets, mention)
         if len(inside):
             spans[number] = inside[0], inside[-1] + 1
         if nodes[number] >= 0:
             pairs += [(int(token), int(nodes[number])) for token in inside]
     aligned = np.array(sorted(set(pairs)), dtype=np.int64).reshape(-1, 2).T
-    return PreparedRow(ids, offsets, subgraph, aligned, spans, nodes, *_candidates(asked, graph))
+    candidates = _candidates(asked, graph)
+    return PreparedRow(ids, offsets, subgraph, aligned, spans, nodes, *candidates, asked.words)
+
+
+def _inside(offsets: np.ndarray, mention: Mention) -> Int[np.ndarray, "_"]:
+    """Tokens that overlap a mention."""
+    return np.flatnonzero((offsets[:, 0] < mention.end) & (offsets[:, 1] > mention.start))
 
 
 def _candidates(asked: Asked, graph: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -60,7 +60,7 @@ class Batch(Tensors):
     edge_type: Int[Tensor, "edge"]
     relation_features: Float[Tensor, "relation feature_width"]
     aligned: Int[Tensor, "3 pair"]
-    """(text, token, slot) wherever a token is part of a mention of the node in that slot."""
+    """(text, token, slot) wherever a token is part of a mention, or a word, of the node there."""
     mention_span: Int[Tensor, "mention 3"]
     """(row, first token, one past its last token) of each mention, NIL too."""
     mention_node: Int[Tensor, "mention"]
@@ -88,6 +88,7 @@ class Batch(Tensors):
     once: Once | None = None
     """The rows that differ, where several have the same tokens and one subgraph in common."""
     edge_weight: Float[Tensor, "edge"] | None = None
+    """How much each edge says; ``None`` where all say 1."""
     lower_states: Float[Tensor, "batch token width"] | None = None
     """Cached states after the frozen layers."""
     asked: Tensors | None = None

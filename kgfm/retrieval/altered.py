@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from kgfm.graph.control import rewired
-from kgfm.retrieval.base import Retriever
+from kgfm.graph.sources import triple_places
+from kgfm.retrieval.base import Retriever, only_edges_of
 from kgfm.types import Asked, Subgraph
 
 
@@ -58,6 +59,7 @@ class WithoutEdges(_Altered):
                 edge_type=cut.edge_type[:0],
                 prior=None,
                 paths=(),
+                edge_weight=None,
             )
             for cut in self.retriever.retrieve(asked)
         ]
@@ -72,11 +74,17 @@ class _OtherEdges(_Altered):
     Args:
         retriever: Cuts.
         seed: Of the permutations.
+        source: Of a merged graph, the source whose edges are others; ``None`` for all.
+
+    Raises:
+        ValueError: The graph has no such source.
     """
 
-    def __init__(self, retriever: Retriever, *, seed: int = 0) -> None:
+    def __init__(self, retriever: Retriever, *, seed: int = 0, source: str | None = None) -> None:
         super().__init__(retriever)
-        self.seed = seed
+        self.seed, self.source = seed, source
+        if source is not None:
+            only_edges_of(source, self.graph)
 
     def retrieve(self, asked: Sequence[Asked]) -> list[Subgraph]:
         """Return each text's subgraph with other edges."""
@@ -85,8 +93,32 @@ class _OtherEdges(_Altered):
             for cut in self.retriever.retrieve(asked)
         ]
 
+    def _moving(self, cut: Subgraph) -> np.ndarray:
+        """Places of the edges that become others."""
+        if self.source is None:
+            return np.arange(len(cut.edge_type))
+        graph: Any = self.graph
+        heads, tails = cut.nodes[cut.edge_index]
+        places = triple_places(graph, heads, cut.edge_type, tails)
+        return np.flatnonzero(graph.triples_in(self.source)[places])
+
     @abstractmethod
     def _other(self, cut: Subgraph, seed: Sequence[int]) -> Subgraph: ...
+
+
+def _with_edges(
+    cut: Subgraph, tails: np.ndarray, places: np.ndarray, prior: np.ndarray | None
+) -> Subgraph:
+    """Return a cut with other tails, and with each relation, and its weight, from another place."""
+    weight = cut.edge_weight
+    return replace(
+        cut,
+        edge_index=np.stack([cut.edge_index[0], tails]),
+        edge_type=cut.edge_type[places],
+        prior=prior,
+        paths=(),
+        edge_weight=None if weight is None else weight[places],
+    )
 
 
 class ShuffledEdges(_OtherEdges):
@@ -98,15 +130,13 @@ class ShuffledEdges(_OtherEdges):
 
     def _other(self, cut: Subgraph, seed: Sequence[int]) -> Subgraph:
         random = np.random.default_rng(seed)
-        heads, tails = cut.edge_index
+        moving, tails = self._moving(cut), cut.edge_index[1].copy()
         elsewhere = random.permutation(len(cut.nodes)).astype(tails.dtype)
-        return replace(
-            cut,
-            edge_index=np.stack([heads, elsewhere[tails]]),
-            edge_type=random.permutation(cut.edge_type),
-            prior=None if cut.prior is None else cut.prior[np.argsort(elsewhere)],
-            paths=(),
-        )
+        tails[moving] = elsewhere[tails[moving]]
+        places = np.arange(len(tails))
+        places[moving] = random.permutation(moving)
+        prior = None if cut.prior is None else cut.prior[np.argsort(elsewhere)]
+        return _with_edges(cut, tails, places, prior)
 
 
 class RandomEdges(_OtherEdges):
@@ -117,15 +147,12 @@ class RandomEdges(_OtherEdges):
     """
 
     def _other(self, cut: Subgraph, seed: Sequence[int]) -> Subgraph:
-        heads, tails = cut.edge_index
-        ends, places = rewired(heads.astype(np.int64), tails.astype(np.int64), seed)
+        moving = self._moving(cut)
+        heads, tails = (end.astype(np.int64) for end in cut.edge_index)
+        places = np.arange(len(tails))
+        tails[moving], chosen = rewired(heads[moving], tails[moving], seed)
+        places[moving] = moving[chosen]
         prior = cut.prior
         if prior is not None:
             prior = np.random.default_rng([*seed, 3]).permutation(prior)
-        return replace(
-            cut,
-            edge_index=np.stack([heads, ends.astype(tails.dtype)]),
-            edge_type=cut.edge_type[places],
-            prior=prior,
-            paths=(),
-        )
+        return _with_edges(cut, tails.astype(cut.edge_index.dtype), places, prior)

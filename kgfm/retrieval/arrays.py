@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kgfm.graph.sources import triple_places
 from kgfm.types import Asked, Subgraph
 
 if TYPE_CHECKING:
@@ -71,9 +72,14 @@ def _both_ways(triples: np.ndarray, num_relations: int) -> np.ndarray:
 
 
 def subgraphs(
-    node_offsets: np.ndarray, nodes: np.ndarray, edge_offsets: np.ndarray, edges: np.ndarray
+    graph: KnowledgeGraph,
+    node_offsets: np.ndarray,
+    nodes: np.ndarray,
+    edge_offsets: np.ndarray,
+    edges: np.ndarray,
 ) -> list[Subgraph]:
     """Return the subgraph of each text; copies, so that one that is kept keeps no batch."""
+    weights = _weights(graph, node_offsets, nodes[0], edge_offsets, edges)
     bounds = zip(
         node_offsets[:-1].tolist(),
         node_offsets[1:].tolist(),
@@ -87,6 +93,25 @@ def subgraphs(
             edge_index=edges[:2, c:d].copy(),
             edge_type=edges[2, c:d].copy(),
             hops=nodes[1, a:b].copy(),
+            edge_weight=None if weights is None else weights[c:d].copy(),
         )
         for a, b, c, d in bounds
     ]
+
+
+def _weights(
+    graph: KnowledgeGraph,
+    node_offsets: np.ndarray,
+    rows: np.ndarray,
+    edge_offsets: np.ndarray,
+    edges: np.ndarray,
+) -> np.ndarray | None:
+    """Return what the edges weigh, if those of the graph weigh anything."""
+    known = graph.edge_weights
+    if known is None:
+        return None
+    total = int(edge_offsets[-1])
+    first = np.repeat(node_offsets[:-1], np.diff(edge_offsets))
+    heads, tails = (rows[edges[end, :total] + first] for end in (0, 1))
+    weights: np.ndarray = known[triple_places(graph, heads, edges[2, :total], tails)]
+    return weights

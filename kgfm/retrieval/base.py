@@ -125,6 +125,25 @@ def needs_snapshot(graph: KnowledgeGraph, name: str) -> KnowledgeGraph:
     return graph
 
 
+def only_edges_of(source: str | None, graph: Graph) -> KnowledgeGraph:
+    """Return the graph with the triples of one source and all its entities; ``None`` for all.
+
+    Raises:
+        ValueError: The graph has no such source; the message says which it has.
+        TypeError: The graph is on a server.
+    """
+    whole: Any = graph
+    if source is None:
+        snapshot: KnowledgeGraph = whole
+        return snapshot
+    if hasattr(graph, "server"):
+        raise TypeError(
+            f"source={source!r} picks triples of a merged snapshot, and {graph!r} stays on its "
+            "server, which knows no sources; leave source out."
+        )
+    return whole.select(whole.triples_in(source))  # type: ignore[no-any-return]
+
+
 def checked_seeds(asked: Sequence[object], graph: Graph) -> list[np.ndarray]:
     """Return the seeds of each text, once all rows are known to be rows of the graph.
 
@@ -180,6 +199,7 @@ def drop_triples(subgraph: Subgraph, without: Int[np.ndarray, "triple 3"]) -> Su
     if not gone.any():
         return subgraph
     place = np.cumsum(~gone) - 1
+    weight = subgraph.edge_weight
     paths = tuple(
         replace(path, edges=tuple(int(place[edge]) for edge in path.edges))
         for path in subgraph.paths
@@ -190,4 +210,5 @@ def drop_triples(subgraph: Subgraph, without: Int[np.ndarray, "triple 3"]) -> Su
         edge_index=subgraph.edge_index[:, ~gone],
         edge_type=subgraph.edge_type[~gone],
         paths=paths,
+        edge_weight=None if weight is None else weight[~gone],
     )

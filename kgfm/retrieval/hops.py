@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from kgfm.retrieval.arrays import (
     triples_of,
     withheld_entries,
 )
-from kgfm.retrieval.base import checked_seeds
+from kgfm.retrieval.base import checked_seeds, only_edges_of
 from kgfm.retrieval.caps import BUDGET, FAN_OUT, CappedRetriever
 from kgfm.types import Asked, Subgraph
 
@@ -67,9 +67,12 @@ class HopRetriever(CappedRetriever):
             ``None`` follows all.
         hide_from_seed: Keys of relations that a seed must not show, such as the one that holds the
             answer.
+        source: Of a merged graph, the source whose triples are walked and shown; ``None`` for all.
+            What a text names stays a node, wherever it comes from.
 
     Raises:
-        ValueError: ``hops`` is below 0, or ``budget`` or ``fan_out`` below 1.
+        ValueError: ``hops`` is below 0, ``budget`` or ``fan_out`` below 1, or the graph has no such
+            source.
         KeyError: The graph has no such relation.
     """
 
@@ -83,9 +86,14 @@ class HopRetriever(CappedRetriever):
         budget: int | Sequence[int] = BUDGET,
         fan_out: int | Sequence[int] | None = FAN_OUT,
         hide_from_seed: Sequence[str] = (),
+        source: str | None = None,
     ) -> None:
-        super().__init__(graph, hops, budget, fan_out, hide_from_seed)
-        self.hidden = hidden_relations(graph, self.hide_from_seed)
+        super().__init__(only_edges_of(source, graph), hops, budget, fan_out, hide_from_seed)
+        self.source = source
+        self.hidden = hidden_relations(self.graph, self.hide_from_seed)
+
+    def config(self) -> dict[str, Any]:
+        return super().config() | {"source": self.source}
 
     def _for_each_hop(self, given: int | list[int]) -> np.ndarray:
         """One number for each hop; a walk longer than the graph is large finds no more."""
@@ -112,6 +120,7 @@ class HopRetriever(CappedRetriever):
         if not checked:
             return []
         return subgraphs(
+            self.graph,
             *cut(
                 *flat(checked, np.int32),
                 plain(
@@ -123,5 +132,5 @@ class HopRetriever(CappedRetriever):
                 triples_of(self.graph),
                 plain(self.hidden, np.bool_),
                 withheld_entries(asked, self.graph),
-            )
+            ),
         )

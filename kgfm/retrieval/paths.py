@@ -17,7 +17,7 @@ from kgfm.retrieval.arrays import (
     triples_of,
     withheld_entries,
 )
-from kgfm.retrieval.base import Retriever, checked_seeds, needs_snapshot
+from kgfm.retrieval.base import Retriever, checked_seeds, needs_snapshot, only_edges_of
 from kgfm.retrieval.caps import BUDGET, FAN_OUT
 from kgfm.retrieval.hops import HopRetriever
 from kgfm.types import Asked, Path, Subgraph
@@ -48,9 +48,10 @@ class PathRetriever(Retriever):
         budget: Number of nodes that a subgraph has at most.
         fan_out: Number of neighbours of a single seed that are read at most; ``None`` for all.
         hide_from_seed: Keys of relations that a seed must not show.
+        source: Of a merged graph, the source whose triples are walked and shown; ``None`` for all.
 
     Raises:
-        ValueError: A number is below 1.
+        ValueError: A number is below 1, or the graph has no such source.
         KeyError: The graph has no such relation.
         TypeError: The graph is on a server, or ``hide_from_seed`` is a string.
     """
@@ -66,19 +67,21 @@ class PathRetriever(Retriever):
         budget: int = BUDGET,
         fan_out: int | None = FAN_OUT,
         hide_from_seed: Sequence[str] = (),
+        source: str | None = None,
     ) -> None:
-        self.graph = needs_snapshot(graph, "paths")
+        self.graph = only_edges_of(source, needs_snapshot(graph, "paths"))
+        self.source = source
         for name, value in {"length": length, "most": most}.items():
             if value < 1:
                 raise ValueError(f"{name} is at least 1, got {value}.")
         self.length, self.most, self.budget = length, most, budget
         self._alone = HopRetriever(
-            graph, hops=1, budget=budget, fan_out=fan_out, hide_from_seed=hide_from_seed
+            self.graph, hops=1, budget=budget, fan_out=fan_out, hide_from_seed=hide_from_seed
         )
         self.hide_from_seed = self._alone.hide_from_seed
 
     def config(self) -> dict[str, Any]:
-        alone = self._alone.config()
+        alone = {**self._alone.config(), "source": self.source}
         del alone["hops"]
         return {"length": self.length, "most": self.most, **alone}
 
@@ -120,5 +123,5 @@ class PathRetriever(Retriever):
         each = [paths[a:b] for a, b in pairwise(offsets.tolist())]
         return [
             replace(cut, paths=tuple(sorted(own, key=lambda path: -path.score)))
-            for cut, own in zip(subgraphs(*found), each, strict=True)
+            for cut, own in zip(subgraphs(self.graph, *found), each, strict=True)
         ]

@@ -17,7 +17,7 @@ from kgfm.retrieval.arrays import (
     triples_of,
     withheld_entries,
 )
-from kgfm.retrieval.base import Retriever, checked_seeds, needs_snapshot
+from kgfm.retrieval.base import Retriever, checked_seeds, needs_snapshot, only_edges_of
 from kgfm.retrieval.caps import BUDGET
 from kgfm.types import Asked, Subgraph
 
@@ -50,9 +50,11 @@ class PPRRetriever(Retriever):
         prior: Whether each node carries the logarithm of its value as a prior. Off by default:
             a value says how near a node is, and the seeds themselves, which seldom are the answer,
             have most of it.
+        source: Of a merged graph, the source whose triples are walked and shown; ``None`` for all.
 
     Raises:
-        ValueError: ``alpha`` is not between 0 and 1, ``epsilon`` not above 0, ``budget`` below 1.
+        ValueError: ``alpha`` is not between 0 and 1, ``epsilon`` not above 0, ``budget`` below 1,
+            or the graph has no such source.
         KeyError: The graph has no such relation.
         TypeError: The graph is on a server, or ``hide_from_seed`` is a string.
     """
@@ -68,8 +70,10 @@ class PPRRetriever(Retriever):
         budget: int = BUDGET,
         hide_from_seed: Sequence[str] = (),
         prior: bool = False,
+        source: str | None = None,
     ) -> None:
-        self.graph = needs_snapshot(graph, "ppr")
+        self.graph = only_edges_of(source, needs_snapshot(graph, "ppr"))
+        self.source = source
         if not 0 < alpha < 1:
             raise ValueError(f"alpha is a probability between 0 and 1, got {alpha}.")
         if not epsilon > 0:
@@ -80,7 +84,7 @@ class PPRRetriever(Retriever):
             raise TypeError(f"hide_from_seed is a list of relations; write [{hide_from_seed!r}].")
         self.alpha, self.epsilon, self.budget, self.prior = alpha, epsilon, budget, prior
         self.hide_from_seed = tuple(hide_from_seed)
-        self._hidden = hidden_relations(graph, self.hide_from_seed)
+        self._hidden = hidden_relations(self.graph, self.hide_from_seed)
 
     def config(self) -> dict[str, Any]:
         return {
@@ -89,6 +93,7 @@ class PPRRetriever(Retriever):
             "budget": self.budget,
             "hide_from_seed": list(self.hide_from_seed),
             "prior": self.prior,
+            "source": self.source,
         }
 
     def retrieve(self, asked: Sequence[Asked]) -> list[Subgraph]:
@@ -112,7 +117,7 @@ class PPRRetriever(Retriever):
             plain(self._hidden, np.bool_),
             withheld_entries(asked, self.graph),
         )
-        cuts = subgraphs(*found)
+        cuts = subgraphs(self.graph, *found)
         if not self.prior:
             return cuts
         logs = np.split(np.log(values[: found[0][-1]]).astype(np.float32), found[0][1:-1])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kgfm.questions import make
-from kgfm.retrieval.base import Answered, Retriever, ask, checked_seeds
+from kgfm.retrieval.base import Answered, Retriever, ask, checked_seeds, only_edges_of
 from kgfm.retrieval.caps import BUDGET
 from kgfm.retrieval.live_graph import Graph, LiveGraph
 from kgfm.retrieval.recent import CircuitBreaker
@@ -42,6 +42,7 @@ _SETTINGS = (
     "refused",
     "unsure",
     "epochs",
+    "source",
     "longest",
     "deadline",
     "remember",
@@ -91,6 +92,7 @@ class WalkRetriever(Retriever):
             to lack it.
         unsure: Scores below are no answer; 0 answers always.
         epochs: Of learning; ``None`` chooses by the number of questions.
+        source: Of a merged graph, the source whose triples are walked and shown; ``None`` for all.
         longest: Links of an entity that are fetched from a server at most; this and what follows
             matters over a live graph only.
         deadline: Seconds for one batch, all questions to the server together.
@@ -101,7 +103,8 @@ class WalkRetriever(Retriever):
             open it for ten seconds.
 
     Raises:
-        ValueError: A number is out of its range.
+        ValueError: A number is out of its range, or the graph has no such source.
+        TypeError: ``source`` is given, and the graph is on a server.
     """
 
     graph: Graph
@@ -124,13 +127,15 @@ class WalkRetriever(Retriever):
         refused: float = 0.03,
         unsure: float = 0.0,
         epochs: int | None = None,
+        source: str | None = None,
         longest: int = 10_000,
         deadline: float = 5.0,
         remember: int = 20_000,
         fresh: float = 300.0,
         breaker: CircuitBreaker | None = None,
     ) -> None:
-        self.graph = graph
+        self.graph = graph if source is None else only_edges_of(source, graph)
+        self.source = source
         given = {"hops": hops, "width": width, "most": most, "budget": budget, "sets": sets}
         for name, value in {**given, "longest": longest}.items():
             if value < 1:
