@@ -44,6 +44,7 @@ _ARGUMENTS = (
     "coherence",
     "context",
     "weights",
+    "source",
 )
 
 
@@ -89,10 +90,12 @@ class Linker(BaseLinker):
             mention in its context, marked; others read each text once.
         weights: What :meth:`fit` learned, or the path of a file of it; by default those that ship
             with kgfm, which were learned from texts about its world graph.
+        source: Of a merged graph, the source whose entities are linked to; ``None`` for all.
 
     Raises:
         ValueError: ``min_score`` or ``min_likeness`` is not between 0 and 1, ``min_length`` is
-            below 1, there is no such source of spans, or ``context`` has no ``encode``.
+            below 1, there is no such source of spans or of the graph, or ``context`` has no
+            ``encode``.
     """
 
     def __init__(
@@ -112,6 +115,7 @@ class Linker(BaseLinker):
         context: bool = False,
         encode: Encode | str | Path | None = None,
         weights: LinkerWeights | Mapping[str, Any] | str | Path | None = None,
+        source: str | None = None,
     ) -> None:
         for name, value in {"min_score": min_score, "min_likeness": min_likeness}.items():
             if value is not None and not 0 <= value <= 1:
@@ -123,7 +127,9 @@ class Linker(BaseLinker):
                 "context=True compares texts by vectors: give encode=..., from a list of texts to "
                 "an array, such as kgfm.backbones.TextEncoder()."
             )
-        self.graph = graph
+        self.graph = graph if source is None else graph.only(source)
+        # What is built over a part of a graph is built anew over the same part.
+        self.source: str | None = self.graph.manifest["source"].get("only")
         self.min_score = min_score
         self.min_length = min_length
         self.guard = guard

@@ -16,6 +16,7 @@ from kgfm.graph import GraphBuilder, KnowledgeGraph
 from kgfm.registry import nearest
 from kgfm.stores.layouts.conceptnet import conceptnet
 from kgfm.stores.layouts.files import Folder
+from kgfm.stores.layouts.lexicon import lexicon
 from kgfm.stores.layouts.recommendation import kgat, recbole
 from kgfm.stores.layouts.tables import tables
 from kgfm.stores.layouts.triples import cn100k, codex, fb15k, metaqa, openke
@@ -28,6 +29,7 @@ LAYOUTS: dict[str, Callable[..., None]] = {
     "conceptnet": conceptnet,
     "fb15k": fb15k,
     "kgat": kgat,
+    "lexicon": lexicon,
     "metaqa": metaqa,
     "openke": openke,
     "recbole": recbole,
