@@ -309,6 +309,7 @@ class Example:
             The target of all but the first are strings, such as ``3``, ``yes`` and ``1995``.
         gold: Triples (head, relation, tail), by key, that the answer rests on, if known. The
             tail of an attribute is its value as a string.
+        words: Given words that are entities too; ``None`` lets the second linker find them.
 
     Raises:
         TypeError: The text or a target is no string, or gold holds what is no triple; the message
@@ -323,6 +324,7 @@ class Example:
     about: tuple[About, ...] = ()
     kind: Kind = "entity"
     gold: tuple[tuple[str, str, str], ...] = ()
+    words: tuple[Mention, ...] | None = None
     where: str = field(default="", repr=False, compare=False)
     """Where it was read, such as a file and its line; what is wrong with it is said with that."""
 
@@ -515,9 +517,11 @@ class Prediction:
 
     @property
     def example(self) -> Example:
-        """The question as it was asked, with the mentions that were found."""
+        """The question as it was asked, with the mentions and words that were found."""
         about = tuple(one.about for one in self.about if one.about is not None)
-        return Example(self.text, None, self.mentions, self.choices, about)
+        return Example(
+            self.text, None, self.mentions, self.choices, about, words=self.words or None
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as mappings, lists, strings and numbers, ready for JSON."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from kgfm.batch import Collator, Prepared
 from kgfm.model import KGModel
+from kgfm.pipeline.words import words_of
 from kgfm.types import NIL, Answer, Example, Mention, Prediction
 
 MOST_ROWS = 128
@@ -78,6 +79,7 @@ def _prediction(
         why(example.text, first),
         first.near,
         first.sought,
+        words_of(said[0][1], example.text) if said else (),
     )
 
 

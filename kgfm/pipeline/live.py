@@ -21,7 +21,7 @@ def check_linker(linker: object) -> None:
     Raises:
         TypeError: The linker is none that is ready.
     """
-    if not isinstance(linker, BaseLinker):
+    if linker is not None and not isinstance(linker, BaseLinker):
         raise TypeError(
             f"A live graph cannot list its names for the linker {linker!r}. Give a ready linker, "
             "such as kgfm.Linker(snapshot) over a snapshot with the same keys."
@@ -36,7 +36,8 @@ def live_retriever(retriever: Any) -> Any:
     if retriever == "hops":
         return "live"
     if isinstance(retriever, Mapping) and retriever.get("name") == "hops":
-        return {**retriever, "name": "live"}
+        given = {**retriever, "name": "live"}
+        return {k: v for k, v in given.items() if k != "source" or v is not None}
     return retriever
 
 

@@ -51,7 +51,7 @@ class Pipeline:
         graph: The knowledge graph; a live one needs a ready linker. While its server is unavailable
             texts are answered from their words alone, with ``graph_used`` False. ``None``: there is
             none, and a task that needs none reads the text alone.
-        linker: Name, mapping or object; by default the dictionary of names.
+        linker: Name, mapping or object; by default the dictionary of names. ``None`` finds nothing.
         task: ``answer`` (rank the entities of the subgraph), ``classify``, or ``spans`` (labels for
             parts of a text); a task's name or mapping, such as
             ``{"name": "classify", "labels": ["good", "bad"]}``.
@@ -63,6 +63,9 @@ class Pipeline:
         max_tokens: Longer texts are cut.
         seed: Of the weights that start at random.
         vectors: Ready text vectors of the graph, to compute none.
+        words: A second linker, for words that the text is not about, such as those of a lexicon:
+            name, mapping or object. What it finds outside of the linker's mentions become seeds
+            that tokens are aligned with; a prediction lists them as its ``words``.
 
     Raises:
         KeyError: A part's name is unknown.
@@ -73,7 +76,7 @@ class Pipeline:
     def __init__(
         self,
         graph: Graph | None,
-        linker: Spec | BaseLinker = "names",
+        linker: Spec | BaseLinker | None = "names",
         *,
         task: Spec | Task = "answer",
         retriever: Spec | Retriever = "hops",
@@ -84,11 +87,13 @@ class Pipeline:
         max_tokens: int = 128,
         seed: int = 0,
         vectors: NodeVectors | None = None,
+        words: Spec | BaseLinker | None = None,
     ) -> None:
         if graph is None:
-            encoder, fusion = _without_graph(encoder, fusion)
+            encoder, fusion = _without_graph(encoder, fusion, words)
         elif isinstance(graph, LiveGraph):
             check_linker(linker)
+            check_linker(words)
             retriever = live_retriever(retriever)
         elif not graph.num_entities:
             warnings.warn("The graph is empty, so texts stay alone.", UserWarning, stacklevel=2)
@@ -97,6 +102,7 @@ class Pipeline:
         self.graph: Any = graph
         self.parts: dict[str, Any] = {
             "linker": linker,
+            "words": words,
             "retriever": retriever,
             "backbone": backbone,
             "encoder": encoder,
@@ -106,9 +112,13 @@ class Pipeline:
         }
         encode = TextEncoder(text_encoder)  # loads nothing before a linker with context asks
         self.linker: BaseLinker | None = None
+        self.words: BaseLinker | None = None
         self.retriever: Retriever | None = None
         if graph is not None:
-            self.linker = LINKERS.build(linker, graph=graph, encode=encode)
+            self.linker = (
+                None if linker is None else LINKERS.build(linker, graph=graph, encode=encode)
+            )
+            self.words = None if words is None else LINKERS.build(words, graph=graph, encode=encode)
             self.retriever = RETRIEVERS.build(retriever, graph=graph, scorer=WalkScorer(encode))
         self.max_tokens = max_tokens
         self.seed = seed
@@ -171,7 +181,8 @@ class Pipeline:
         """What makes texts ready for the model."""
         reads_graph = self.parts["encoder"] is not None
         retriever = self.retriever if reads_graph else None
-        return Questions(self.linker, retriever, self.collator, self.graph)
+        words = self.words if reads_graph else None
+        return Questions(self.linker, retriever, self.collator, self.graph, words)
 
     def learn(self, examples: Sequence[Example]) -> None:
         """Let the task find in labelled texts what it depends on, such as the labels.
@@ -469,13 +480,14 @@ class Pipeline:
         return f"Pipeline({' + '.join(names)} over {self.graph!r})"
 
 
-def _without_graph(encoder: Any, fusion: Any) -> tuple[None, None]:
+def _without_graph(encoder: Any, fusion: Any, words: Any) -> tuple[None, None]:
     """Leave out what reads a graph, where there is none.
 
     Raises:
-        ValueError: Another encoder or fusion than the usual one was asked for.
+        ValueError: Another encoder or fusion than the usual one was asked for, or words.
     """
-    for kind, part, usual in (("encoder", encoder, ENCODER), ("fusion", fusion, FUSION)):
+    parts = (("encoder", encoder, ENCODER), ("fusion", fusion, FUSION), ("words", words, None))
+    for kind, part, usual in parts:
         if part is not None and part != usual:
             raise ValueError(
                 f"{kind}={part!r} reads a graph, and there is none: give one, or {kind}=None."

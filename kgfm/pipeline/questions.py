@@ -12,6 +12,7 @@ from jaxtyping import Int
 from kgfm.batch import Collator, Prepared
 from kgfm.linking import BaseLinker
 from kgfm.pipeline.about import linked, settled
+from kgfm.pipeline.words import with_own_words, with_words
 from kgfm.retrieval import Answered, Retriever, ask
 from kgfm.retrieval.altered import nothing
 from kgfm.types import Asked, Example, Mention, Row, Subgraph
@@ -32,12 +33,14 @@ class Questions:
         retriever: Cuts subgraphs; ``None`` where nothing reads them.
         collator: Knows tokens, and the task.
         graph: The graph, if there is one.
+        words: Finds words that are entities too; ``None`` finds none.
     """
 
     linker: BaseLinker | None
     retriever: Retriever | None
     collator: Collator
     graph: Any
+    words: BaseLinker | None = None
 
     def link(self, examples: Sequence[Example]) -> list[tuple[Mention, ...]]:
         """Return the given mentions of each example's text, or what the linker finds."""
@@ -64,7 +67,7 @@ class Questions:
                 about = about or linked(mentions, num_spans)
                 about = tuple(replace(one, labels=None) for one in about)
             found.append(settled(replace(example, about=about), mentions, self.graph))
-        return found
+        return with_own_words(self.words, found)
 
     def _linked(self, texts: Sequence[str]) -> dict[str, tuple[Mention, ...]]:
         """Mentions of each distinct text."""
@@ -142,7 +145,7 @@ class Questions:
             distinct = {_named_in(row): row for row in reversed(found)}
             ask = {words: self._ask(row, known) for words, row in distinct.items()}
             asked.append([ask[_named_in(row)] for row in found])
-        return rows, asked
+        return rows, with_words(self.words, examples, asked, self.graph)
 
     def _ask(self, row: Row, known: dict[str, tuple[Mention, ...]]) -> Asked:
         named = list(known[row.text])

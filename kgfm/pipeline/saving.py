@@ -30,8 +30,9 @@ from kgfm.backbones.saved import read_backbone, write_backbone
 from kgfm.encoders import ENCODERS
 from kgfm.fusion import FUSIONS
 from kgfm.graph import KnowledgeGraph
-from kgfm.linking import LINKERS
+from kgfm.linking import LINKERS, BaseLinker
 from kgfm.linking.saved import remove_other_encoders, save_encoder, with_encoder
+from kgfm.pipeline.words import source_of
 from kgfm.registry import Registry
 from kgfm.retrieval import RETRIEVERS, Graph, LiveGraph
 from kgfm.storage import (
@@ -48,10 +49,10 @@ from kgfm.vectors import NodeVectors
 if TYPE_CHECKING:
     from kgfm.pipeline.pipeline import Pipeline
 
-KIND, FORMAT = "pipeline", 2
+KIND, FORMAT = "pipeline", 3
 LEARNED = "retriever.safetensors"
 """What a retriever has learned."""
-_PARTS = ("linker", "retriever", "backbone", "encoder", "fusion", "task", "text_encoder")
+_PARTS = ("linker", "words", "retriever", "backbone", "encoder", "fusion", "task", "text_encoder")
 _SETTINGS = ("max_tokens", "seed", "training", "tokenizer")
 _CONFIG = (*_PARTS, *_SETTINGS)
 """The keys of ``config.json``."""
@@ -81,6 +82,10 @@ def save(pipeline: Pipeline, folder: Path, *, graph: str = "copy") -> None:
         "seed": pipeline.seed,
         "training": pipeline.training,
     }
+    for kind in ("linker", "words"):
+        ready = pipeline.parts[kind]
+        if isinstance(ready, BaseLinker) and (source := source_of(ready, pipeline.graph)):
+            config[kind]["source"] = source
     backbone = pipeline.model.backbone
     config["backbone"] = {"name": backbone.name, "freeze": backbone.freeze}
     if config["fusion"] is not None and not config["fusion"].get("layers"):
@@ -164,7 +169,9 @@ def load(folder: Path, *, graph: Graph | None = None) -> Pipeline:
     if isinstance(graph, LiveGraph):  # its server lists no names
         names = load_graph(folder, manifest)
         encode = TextEncoder(config["text_encoder"])
-        config["linker"] = LINKERS.build(config["linker"], graph=names, encode=encode)
+        for kind in ("linker", "words"):
+            if config[kind] is not None:
+                config[kind] = LINKERS.build(config[kind], graph=names, encode=encode)
         # What its relations are called need not be asked when one is met.
         graph.learn({}, dict(zip(names.relation_keys, names.relation_labels, strict=True)))
     pipeline = Pipeline(graph, **config, backbone=backbone, vectors=vectors)
@@ -222,6 +229,7 @@ def load_graph(folder: Path, manifest: Mapping[str, Any]) -> KnowledgeGraph:
 
 _REGISTRIES: dict[str, Registry[Any]] = {
     "linker": LINKERS,
+    "words": LINKERS,
     "retriever": RETRIEVERS,
     "encoder": ENCODERS,
     "fusion": FUSIONS,

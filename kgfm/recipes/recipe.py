@@ -20,6 +20,7 @@ PARTS = (
     "dataset",
     "task",
     "linker",
+    "words",
     "retriever",
     "backbone",
     "encoder",
@@ -44,7 +45,9 @@ class Recipe:
             kgfm.datasets.DATASETS.
         task: answer (rank the entities of the subgraph) or classify; by default what the data set
             asks.
-        linker: What finds the entities that a text names.
+        linker: What finds the entities that a text names; null finds none.
+        words: What finds words that the text is not about, such as those of a lexicon, as {name:
+            words, source: affect}; null finds none.
         retriever: What cuts a text's subgraph.
         backbone: The transformer, such as {name: minilm, freeze: 4}; a name, a folder or a name on
             the Hugging Face hub.
@@ -52,6 +55,9 @@ class Recipe:
         fusion: What lets tokens read nodes; null leaves it out.
         text_encoder: The frozen backbone that gives nodes and relations their text vectors.
         training: How to train.
+        graph: Graphs that are merged into one, each of them a source: [own, affect], or by name,
+            {companies: own, affect: affect}; own is the data set's, others are files or ship with
+            kgfm. By default the data set's alone.
         seed: Of all that is random in a run.
         data: The folder that holds public data sets (metaqa/, ...), or the data set's own; by
             default what KGFM_DATA says.
@@ -61,13 +67,15 @@ class Recipe:
 
     dataset: Part
     task: Part | None = None
-    linker: Part = field(default_factory=lambda: {"name": "names"})
+    linker: Part | None = field(default_factory=lambda: {"name": "names"})
+    words: Part | None = None
     retriever: Part = field(default_factory=lambda: {"name": "hops"})
     backbone: Part = field(default_factory=lambda: {"name": "minilm"})
     encoder: Part | None = field(default_factory=lambda: {"name": "rgcn"})
     fusion: Part | None = field(default_factory=lambda: {"name": "cross-attention"})
     text_encoder: Part = field(default_factory=lambda: {"name": "minilm"})
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    graph: list[str] | dict[str, str] | None = None
     seed: int = 0
     data: str | None = None
     cache: str = "cache"
@@ -94,7 +102,7 @@ def as_mapping(kind: str, part: Any) -> Part | None:
     Raises:
         ValueError: It has no name.
     """
-    if part is None and kind in ("encoder", "fusion", "task"):
+    if part is None and kind in ("encoder", "fusion", "linker", "task", "words"):
         return None
     if isinstance(part, str):
         return {"name": part}
@@ -117,6 +125,7 @@ def check_parts(recipe: Recipe, *, deep: bool = True) -> None:
     registries: dict[str, Registry[Any]] = {
         "dataset": DATASETS,
         "linker": LINKERS,
+        "words": LINKERS,
         "retriever": RETRIEVERS,
     }
     if deep:

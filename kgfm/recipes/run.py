@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import kgfm
 from kgfm.datasets import DATASETS, Dataset
+from kgfm.datasets.graphs import merged_graph
 from kgfm.datasets.jsonl import read_examples
 from kgfm.graph import KnowledgeGraph
 from kgfm.recipes.read import read_recipe, write_recipe
@@ -40,7 +41,11 @@ def load_dataset(recipe: Recipe) -> Dataset:
     """Load a recipe's data set; its graph is compiled into the cache when first needed."""
     arguments = {key: value for key, value in recipe.dataset.items() if key != "name"}
     read: Callable[..., Dataset] = DATASETS.find(recipe.dataset["name"])
-    return read(_data_folder(recipe), Path(recipe.cache) / "graphs", **arguments)
+    folder, cache = _data_folder(recipe), Path(recipe.cache) / "graphs"
+    dataset = read(folder, cache, **arguments)
+    if recipe.graph is None:
+        return dataset
+    return replace(dataset, graph=merged_graph(recipe.graph, dataset.graph, folder, cache))
 
 
 def _data_folder(recipe: Recipe) -> Path | None:
@@ -95,6 +100,7 @@ def build_pipeline(recipe: Recipe, dataset: Dataset, **ready: Any) -> Pipeline:
     arguments: dict[str, Any] = {
         "graph": dataset.graph,
         "linker": recipe.linker,
+        "words": recipe.words,
         "task": recipe.task,
         "retriever": recipe.retriever,
         "backbone": recipe.backbone,
