@@ -182,7 +182,8 @@ def controls_command(given: Sequence[str]) -> None:
         nargs="+",
         default=None,
         help="The rows of the table: with, without, shuffled, random, counter, probe, or one of "
-        "your own; by default the first three, and the probe for a task with labels.",
+        "your own; by default the first three, and the probe for a task with labels. "
+        "shuffled:affect and random:affect alter one source of a merged graph.",
     )
     recipe, options = _recipe(parser, given)
     from kgfm.controls import as_text, controls

@@ -21,6 +21,8 @@ A retriever that learns would see the truth before the cut is altered. So with o
 is altered before the cut, the retriever learns anew from that, and answers that are then out of
 reach count as wrong; *without* ranks by their text what ``hops`` of the same budget cuts.
 
+Of a merged graph one source can be altered alone: the rows ``shuffled:affect``, ``random:affect``.
+
 A row of one's own is a :class:`Control`, registered in :data:`CONTROLS` or the entry-point group
 ``kgfm.controls``.
 """

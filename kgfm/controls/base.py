@@ -13,6 +13,7 @@ from kgfm.registry import Registry
 from kgfm.retrieval import RETRIEVERS, Graph, Retriever
 
 if TYPE_CHECKING:
+    from kgfm.graph import KnowledgeGraph
     from kgfm.pipeline import Pipeline
     from kgfm.vectors import NodeVectors
 
@@ -43,7 +44,7 @@ class Shared(NamedTuple):
     """What all rows have in common, made once."""
 
     dataset: Dataset
-    linker: BaseLinker
+    linker: BaseLinker | None
     vectors: NodeVectors | None
 
     def retriever(self, recipe: Recipe) -> Retriever:
@@ -84,6 +85,14 @@ class Control(ABC):
         """Say whether there is such a row; by default there is."""
         return True
 
+    def check(self, graph: KnowledgeGraph) -> None:
+        """Refuse a graph to which it cannot be applied; by default it can be to any.
+
+        Raises:
+            ValueError: It cannot; the message says why.
+        """
+        return
+
     def meaning(self, case: Case) -> str:
         """Say what the row does to the graph, as what follows its name; by default nothing."""
         return ""
@@ -98,6 +107,17 @@ class Control(ABC):
 
 
 CONTROLS: Registry[Control] = Registry("control", Control)
+
+
+def control_of(row: str) -> Control:
+    """Return the control of a row: ``shuffled``, or ``shuffled:affect`` for one source alone.
+
+    Raises:
+        KeyError: There is no such control.
+        ValueError: It cannot be limited to a source.
+    """
+    name, colon, source = row.partition(":")
+    return CONTROLS.build({"name": name, "source": source} if colon else name)
 
 
 def case_of(recipe: Recipe, graph: Graph | None) -> Case:

@@ -12,6 +12,7 @@ from kgfm.retrieval import RETRIEVERS, Retriever
 from kgfm.retrieval.altered import RandomEdges, ShuffledEdges, WithoutEdges, WithoutNodes
 
 if TYPE_CHECKING:
+    from kgfm.graph import KnowledgeGraph
     from kgfm.pipeline import Pipeline
 
 _ANEW = (
@@ -72,29 +73,53 @@ class WithoutControl(Control):
         return ()
 
 
-class ShuffledControl(Control):
+class _Altered(Control):
+    """One whose graph says something else.
+
+    Args:
+        source: Of a merged graph, the source whose triples are altered; ``None`` for all.
+    """
+
+    no_better = "what the graph says does not matter"
+
+    def __init__(self, source: str | None = None) -> None:
+        self.source = source
+        if source is not None:
+            self.title = f"{self.title} ({source})"
+            self.called = f"{self.called} of {source}"
+            self.no_better = f"what {source} says does not matter"
+
+    def check(self, graph: KnowledgeGraph) -> None:
+        """Refuse a graph that has no such source."""
+        if self.source is not None:
+            graph.triples_in(self.source)
+
+    def _meaning(self, said: str) -> str:
+        return said if self.source is None else f"{said}, of {self.source} alone"
+
+
+class ShuffledControl(_Altered):
     """As many nodes and edges, each relation between the kinds of things that it joins."""
 
     title = "shuffled"
     called = "the shuffled one"
-    no_better = "what the graph says does not matter"
 
     def pipeline(self, recipe: Recipe, shared: Shared, case: Case) -> Pipeline:
         """Build the recipe's over the shuffled graph, or over shuffled subgraphs."""
         if case.before_the_cut:
-            graph = shared.dataset.needed_graph().shuffled(recipe.seed)
+            graph = shared.dataset.needed_graph().shuffled(recipe.seed, self.source)
             return shared.pipeline(recipe, graph=graph)
-        retriever = ShuffledEdges(shared.retriever(recipe), seed=recipe.seed)
+        retriever = ShuffledEdges(shared.retriever(recipe), seed=recipe.seed, source=self.source)
         return shared.pipeline(recipe, retriever=retriever)
 
     def meaning(self, case: Case) -> str:
         """Say what is permuted where."""
         if not case.before_the_cut:
-            return f"permutes relations and tails {_STAYS}"
-        return f"permutes the tails of each relation {_where(case)}"
+            return self._meaning(f"permutes relations and tails {_STAYS}")
+        return self._meaning(f"permutes the tails of each relation {_where(case)}")
 
 
-class RandomControl(Control):
+class RandomControl(_Altered):
     """Another graph of the same degrees: every entity has as many edges out and in.
 
     *Shuffled* over a whole graph keeps each entity's number of edges of each relation, so a
@@ -105,20 +130,21 @@ class RandomControl(Control):
 
     title = "random"
     called = "the random one"
-    no_better = "what the graph says does not matter"
 
     def pipeline(self, recipe: Recipe, shared: Shared, case: Case) -> Pipeline:
         """Build the recipe's over the other graph, or over other subgraphs."""
         if case.before_the_cut:
-            graph = shared.dataset.needed_graph().rewired(recipe.seed)
+            graph = shared.dataset.needed_graph().rewired(recipe.seed, self.source)
             return shared.pipeline(recipe, graph=graph)
-        retriever = RandomEdges(shared.retriever(recipe), seed=recipe.seed)
+        retriever = RandomEdges(shared.retriever(recipe), seed=recipe.seed, source=self.source)
         return shared.pipeline(recipe, retriever=retriever)
 
     def meaning(self, case: Case) -> str:
         """Say what is kept where."""
         where = _where(case) if case.before_the_cut else _STAYS
-        return f"keeps each node's number of edges, of chance relations to chance ends, {where}"
+        return self._meaning(
+            f"keeps each node's number of edges, of chance relations to chance ends, {where}"
+        )
 
 
 class CounterControl(Control):

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kgfm.backbones import TextEncoder
-from kgfm.controls.base import CONTROLS, TRIAL, Control, Shared, case_of
+from kgfm.controls.base import CONTROLS, TRIAL, Control, Shared, case_of, control_of
 from kgfm.controls.table import as_markdown, measured, table_of
 from kgfm.datasets import Dataset
-from kgfm.linking import LINKERS
+from kgfm.linking import LINKERS, BaseLinker
 from kgfm.recipes import (
     Recipe,
     Say,
@@ -35,7 +35,9 @@ ROWS = ("with", "without", "shuffled")
 OTHERS = ("probe",)
 """Those of a table that they suit."""
 Keep = Callable[["Pipeline", Recipe, dict[str, Any]], None]
-_OF_THE_GRAPH = ("dataset", "linker", "retriever", "encoder", "fusion", "text_encoder")
+_OF_THE_GRAPH = (
+    *("dataset", "graph", "linker", "words", "retriever", "encoder", "fusion", "text_encoder"),
+)
 
 
 def controls(
@@ -60,7 +62,8 @@ def controls(
         seeds: One run of each row for each; differences are paired by them.
         out: The table's folder; by default ``controls`` in the recipe's.
         rows: Names of :data:`kgfm.controls.CONTROLS`, ``with`` among them; by default ``with``,
-            ``without``, ``shuffled``, and ``probe`` for a task with labels.
+            ``without``, ``shuffled``, and ``probe`` for a task with labels. One that alters the
+            graph can be limited to one source of a merged graph: ``shuffled:affect``.
         dataset: The recipe's, if it is loaded already.
         keep: Called with pipeline, recipe and result of each run with the graph that was trained.
         say: Told what is being done.
@@ -88,12 +91,17 @@ def controls(
             if rows is not None:
                 raise ValueError(f"The row {row!r} is not for such a task; leave it out of rows.")
             del chosen[row]
-    linker = LINKERS.build(recipe.linker, graph=graph, encode=TextEncoder(recipe.text_encoder))
+            continue
+        control.check(graph)
+    linker: BaseLinker | None = None
+    if recipe.linker is not None:
+        linker = LINKERS.build(recipe.linker, graph=graph, encode=TextEncoder(recipe.text_encoder))
     shared = Shared(dataset, linker, text_vectors(recipe, graph, say))
     results: dict[str, list[dict[str, Any]]] = {row: [] for row in chosen}
     for seed in seeds:
         for row in chosen:
-            own = replace(recipe, seed=seed, out=str(out / f"{row}-seed{seed}"))
+            folder = f"{row.replace(':', '-')}-seed{seed}"
+            own = replace(recipe, seed=seed, out=str(out / folder))
             own = chosen[row].recipe(own)
             results[row].append(_one_run(row, own, shared, keep, say))
     table = table_of(recipe, chosen, case, seeds, results)
@@ -110,7 +118,7 @@ def _chosen(rows: Sequence[str]) -> dict[str, Control]:
         ValueError: The one on trial is missing, stands alone, or a row is given twice.
     """
     names = [rows] if isinstance(rows, str) else list(rows)
-    found = {row: CONTROLS.build(row) for row in names}
+    found = {row: control_of(row) for row in names}
     if TRIAL not in found or not 1 < len(found) == len(names):
         raise ValueError(
             f"rows={names}: give {TRIAL!r}, which is on trial, and at least one other of "
@@ -124,7 +132,7 @@ def _one_run(
 ) -> dict[str, Any]:
     """Return the result of one run: the one that is there, or a new one."""
     folder = recipe.folder()
-    title = f"{CONTROLS.build(row).title}, seed {recipe.seed}"
+    title = f"{control_of(row).title}, seed {recipe.seed}"
     if (folder / RESULT).exists():
         there: dict[str, Any] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
         if there.get("row_digest") == row_digest(row, recipe, shared.dataset):
@@ -149,13 +157,13 @@ def _one_run(
 
 def row_pipeline(row: str, recipe: Recipe, shared: Shared) -> Pipeline:
     """Build the untrained pipeline of one row."""
-    case, control = case_of(recipe, shared.dataset.graph), CONTROLS.build(row)
+    case, control = case_of(recipe, shared.dataset.graph), control_of(row)
     return control.pipeline(control.recipe(recipe), shared, case)
 
 
 def row_digest(row: str, recipe: Recipe, dataset: Dataset) -> str:
     """Return a hash of all that a row's figures depend on."""
-    control = CONTROLS.build(row)
+    control = control_of(row)
     recipe = control.recipe(recipe)
     if control.reads_graph(case_of(recipe, dataset.graph)):
         return f"{digest(recipe)}-{dataset_digest(dataset)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kgfm.controls.base import BASELINE, CONTROLS, TRIAL, Case, Control
+from kgfm.controls.base import BASELINE, TRIAL, Case, Control, control_of
 from kgfm.metrics import Interval, mean_ci, paired_difference
 from kgfm.recipes import Recipe, aligned, digest
 
@@ -126,7 +126,7 @@ def _cells(table: Mapping[str, Any]) -> list[list[str]]:
     metrics = list(table["rows"][TRIAL])
     rows = [["", *metrics]]
     for row, found in table["rows"].items():
-        title = CONTROLS.build(row).title
+        title = control_of(row).title
         rows.append([title, *(_cell(found[name], "") for name in metrics)])
     for name, found in table["differences"].items():
         rows.append([name.replace(" - ", " − "), *(_cell(found[one], "+") for one in metrics)])
