@@ -14,6 +14,7 @@ import yaml
 
 from kgfm.cli.app import COMMANDS, main
 from kgfm.datasets import DATASETS
+from kgfm.recipes import check_parts, read_recipe
 
 if TYPE_CHECKING:
     from neo4j_server import Neo4j
@@ -109,6 +110,22 @@ def test_the_files_of_the_page_about_sentiment_are_read(tmp_path: Path) -> None:
         arguments = dataset | own | {"validation": dataset["train"]}
         read = DATASETS[arguments.pop("name")](tmp_path, tmp_path / "cache", **arguments)
         assert all(example.about or example.target for example in read.train)
+
+
+def test_the_page_about_words_prints_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / "words.md").read_text(encoding="utf-8")
+    source = "\n".join(blocks(page, "python"))
+    exec(compile(source, "words.md", "exec"), {})
+    expected = re.findall(r"^print\(.*?\)  # (.*)$", source, re.MULTILINE)
+    assert capsys.readouterr().out.splitlines() == expected
+    assert len(expected) == 6
+    (recipe,) = blocks(page, "yaml")
+    path = tmp_path / "own.yaml"
+    path.write_text(f"dataset: world\n{recipe}", encoding="utf-8")
+    check_parts(read_recipe(path))
 
 
 @pytest.mark.sparql
