@@ -519,9 +519,7 @@ class Prediction:
     def example(self) -> Example:
         """The question as it was asked, with the mentions and words that were found."""
         about = tuple(one.about for one in self.about if one.about is not None)
-        return Example(
-            self.text, None, self.mentions, self.choices, about, words=self.words or None
-        )
+        return Example(self.text, None, self.mentions, self.choices, about, words=self.words)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as mappings, lists, strings and numbers, ready for JSON."""

@@ -13,7 +13,7 @@ from test_sparql import WORLD as WORLD_FILE
 from test_sparql import as_n_triples
 
 from kgfm.graph import KnowledgeGraph
-from kgfm.linking import Linker
+from kgfm.linking import Linker, WordLinker
 from kgfm.pipeline import Pipeline
 from kgfm.retrieval import LiveGraph, LiveRetriever
 from kgfm.retrieval.live_sparql import SparqlServer
@@ -62,6 +62,20 @@ def test_a_live_pipeline_answers_as_one_over_the_snapshot(
         assert found.graph_used == expected.graph_used
         assert dict(found.scores) == pytest.approx(dict(expected.scores), abs=1e-3)
     assert [prediction.graph_used for prediction in live(TEXTS)] == [True] * 6 + [False]
+
+
+def test_a_live_pipeline_has_words_as_one_over_the_snapshot_has(server: SnapshotServer) -> None:
+    parts = {**PARTS, "fusion": "mention-add"}
+    linker, words = Linker(WORLD.graph), WordLinker(WORLD.graph)
+    over = opened(Pipeline(WORLD.graph, None, words=words, **parts))
+    live = opened(Pipeline(LiveGraph(server), None, words=words, **parts))
+    texts = [example.text for example in WORLD.test[:4]]
+    for expected, found, mentions in zip(over(texts), live(texts), linker.link(texts), strict=True):
+        assert found.words == expected.words
+        assert {word.entity for word in found.words} >= {one.entity for one in mentions}
+        assert dict(found.scores) == pytest.approx(dict(expected.scores), abs=1e-3)
+    with pytest.raises(TypeError, match="cannot list its names for the linker 'words'"):
+        Pipeline(LiveGraph(server), None, words="words", **parts)
 
 
 def test_without_its_server_it_answers_from_the_text_alone_and_says_so(

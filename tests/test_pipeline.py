@@ -23,6 +23,7 @@ from kgfm.encoders import ENCODERS
 from kgfm.fusion import FUSIONS
 from kgfm.graph import EntityRecord
 from kgfm.linking import LINKERS
+from kgfm.pipeline.saving import FORMAT, KIND
 from kgfm.registry import Registry
 from kgfm.retrieval import RETRIEVERS, HopRetriever
 from kgfm.storage import MANIFEST, DamagedFileError, read_manifest, sha256
@@ -291,9 +292,10 @@ def test_a_saved_pipeline_answers_the_same_when_the_defaults_have_become_others(
     pipeline.save(tmp_path / "saved")
     texts = texts_for(pipeline)
     before = scores(pipeline(texts))
+    sized = FUSIONS.default(fusion, "inner_width")
     others: list[tuple[Registry[Any], str, dict[str, Any]]] = [
         (ENCODERS, "rgcn", {"width": 24, "layers": 1, "bases": 2}),
-        (FUSIONS, fusion, {"inner_width": 32, "heads": 1}),
+        (FUSIONS, fusion, {"inner_width": 32, "heads": 1} if sized else {}),
         (KINDS, "answer", {"hidden_width": 24}),
         (RETRIEVERS, "hops", {"hops": 1, "budget": 3, "fan_out": 1}),
         (LINKERS, "names", {"min_length": 40}),
@@ -454,7 +456,7 @@ def test_a_configuration_that_lacks_a_key_names_it(
 ) -> None:
     folder = tmp_path / "saved"
     shutil.copytree(once_saved, folder)
-    manifest = read_manifest(folder, "pipeline", 2)
+    manifest = read_manifest(folder, KIND, FORMAT)
     path = folder / manifest["files"]["config.json"]["file"]
     config = json.loads(path.read_text())
     del config[key]
@@ -475,7 +477,7 @@ def test_a_run_of_an_earlier_kgfm_is_refused_with_what_to_do(
     with pytest.raises(DamagedFileError) as raised:
         Pipeline.load(folder)
     said = str(raised.value)
-    assert "has format 1, of an earlier kgfm; this one reads 2" in said
+    assert f"has format 1, of an earlier kgfm; this one reads {FORMAT}" in said
     assert f"train it again, kgfm train {folder / 'recipe.yaml'}" in said
 
 

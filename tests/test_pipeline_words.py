@@ -11,8 +11,10 @@ import torch
 from worlds import tiny_recipe
 
 from kgfm import Example, KnowledgeGraph, Linker, Mention, Pipeline
+from kgfm.cli import show
 from kgfm.controls import CONTROLS, Case, Shared, controls
 from kgfm.datasets.graphs import SHIPPED, affect_graph, merged_graph
+from kgfm.graph import describe
 from kgfm.linking import WordLinker
 from kgfm.pipeline.words import apart_from
 from kgfm.recipes import check_parts, load_dataset, read_recipe, train
@@ -228,6 +230,25 @@ def test_a_graph_that_is_not_there_is_named_with_the_nearest(firms, tmp_path):
     with pytest.raises(TypeError, match=r"write \[affect\]"):
         merged_graph("affect", firms, None, tmp_path)
     assert {"affect", "world"} <= {*SHIPPED}
+
+
+def test_what_a_merged_graph_holds_is_counted_by_source(graph):
+    found = describe(graph)
+    assert found["by_source"] == [
+        {"source": "firms", "entities": 3, "triples": 1},
+        {"source": "words", "entities": 5, "triples": 3},
+    ]
+    said = show.graph_info(found)
+    assert "triples by source" in said
+    assert "3  words  <5 entities>" in said
+    assert "by source" not in show.graph_info(describe(graph.only("firms")))
+
+
+def test_the_terminal_shows_words_behind_names(pipe):
+    assert show.mentions(pipe(TEXT), pipe.graph) == (
+        "'Apex Loss Adjusters' → Apex Loss Adjusters; words: 'soared' → soar, 'losses' → loss"
+    )
+    assert show.mentions(pipe("Bolt opens."), pipe.graph) == "'Bolt' → Bolt"
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from kgfm.graph import KnowledgeGraph
 from kgfm.linking.evaluate import Evaluation
 from kgfm.linking.findings import Finding
 from kgfm.recipes import aligned
-from kgfm.types import Answer, Evidence, Prediction
+from kgfm.types import Answer, Evidence, Mention, Prediction
 
 if TYPE_CHECKING:
     from kgfm.pipeline import Pipeline
@@ -58,6 +58,14 @@ def graph_info(found: Mapping[str, Any]) -> str:
             "triples by relation",
             [(e["label"], e["key"], e["triples"]) for e in found["by_relation"]],
             "relations",
+        ),
+        (
+            "triples by source",
+            [
+                (e["source"], f"{e['entities']:,} entities", e["triples"])
+                for e in found["by_source"]
+            ],
+            "sources",
         ),
     ):
         lines += ["", title, *_counted(entries, count)] if entries else []
@@ -159,13 +167,18 @@ def _said(one: Prediction | Answer, pipeline: Pipeline) -> str:
 
 
 def mentions(found: Prediction, graph: KnowledgeGraph | None) -> str:
-    """Return what the linker found."""
-    named = [
+    """Return what the linkers found, the words that are no names behind."""
+    named, words = _linked(found.mentions, graph), _linked(found.words, graph)
+    said = named or "no entity of the graph is named"
+    return f"{said}; words: {words}" if words else said
+
+
+def _linked(mentions: Sequence[Mention], graph: KnowledgeGraph | None) -> str:
+    return ", ".join(
         f"{mention.text!r} → {mention.entity if graph is None else graph.label(mention.entity)}"
-        for mention in found.mentions
+        for mention in mentions
         if mention.entity is not None
-    ]
-    return ", ".join(named) or "no entity of the graph is named"
+    )
 
 
 def evidence(found: Sequence[Evidence], graph: KnowledgeGraph, limit: int = 5) -> Iterator[str]:

@@ -19,7 +19,7 @@ _SHOWN = 10
 
 
 def describe(graph: KnowledgeGraph) -> dict[str, Any]:
-    """Return counts, coverage of names, degrees, components, and what is by type and relation.
+    """Return counts, coverage of names, degrees, components, what is by type, relation, source.
 
     The result is JSON. ``degree_tail`` is the fit of :func:`power_law_tail`, ``None`` where the
     graph is too small for one.
@@ -49,6 +49,14 @@ def describe(graph: KnowledgeGraph) -> dict[str, Any]:
         "shared_labels": _shared(graph),
         "by_type": _by_type(graph),
         "by_relation": _by_relation(graph),
+        "by_source": [
+            {
+                "source": name,
+                "entities": int(graph.in_source(name).sum()),
+                "triples": int(graph.triples_in(name).sum()),
+            }
+            for name in graph.sources
+        ],
         "edge_attributes": list(graph.edge_attributes),
         "source": graph.manifest["source"],
     }
