@@ -46,7 +46,8 @@ def both(
             texts[number] = replace(texts[number], without=np.array(rows, np.int64).reshape(-1, 3))
         return texts
 
-    arguments = {name: live.config()[name] for name in HopRetriever(graph).config()}
+    shared = live.config().keys() & HopRetriever(graph).config().keys()
+    arguments = {name: live.config()[name] for name in shared}
     snapshot = HopRetriever(graph, **arguments)
     expected = snapshot.retrieve(asked(graph))
     found = live.retrieve(asked(live.graph))
