@@ -183,6 +183,46 @@ def test_words_are_checked_as_mentions_are():
         Asked("loss", (), np.empty(0, np.int64), words=(word,))
 
 
+# -- with spans -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def asking(graph):
+    made = make(graph, task={"name": "spans", "labels": ["up", "down"]})
+    torch.nn.init.normal_(made.model.fusions["1"].output.weight)
+    return made
+
+
+def test_words_are_not_asked_about_and_are_none_inside_of_what_is(asking):
+    text = "Bolt soared; Happy Loss plc saw losses."
+    said = asking(text)
+    assert [one.about.spans for one in said.about] == [((0, 4),)]
+    assert [word.text for word in said.words] == ["soared", "Happy", "Loss", "losses"]
+    both = asking(text, about=["Bolt", "Happy Loss plc"])
+    assert [word.text for word in both.words] == ["soared", "losses"]
+    assert [mention.entity for mention in both.mentions] == ["bolt"]
+
+
+def test_one_of_several_spans_is_explained_with_the_words_of_all(asking):
+    text = "Bolt soared; Happy Loss plc saw losses."
+    both = asking(text, about=["Bolt", "Happy Loss plc"])
+    assert both.example.words == both.words
+    again = asking(replace(both.example, about=both.example.about[:1]))
+    assert again.words == both.words
+    assert again.about[0].score == pytest.approx(both.about[0].score, abs=1e-5)
+    assert asking.explain(both, about=0) == asking.explain(again)
+
+
+def test_a_text_that_is_asked_about_in_parts_has_the_same_words_in_each(asking):
+    text = "Happy Loss plc soared. " + "Bolt, " * 20
+    bolts = [(n, n + 4) for n in range(23, len(text) - 1, 6)]
+    said = asking(text, about=[(0, 14), *bolts])
+    assert len(said.about) == 21
+    assert [word.text for word in said.words] == ["soared"]
+    rows = [row for one in asking.prepare([said.example]) for row in one.rows]
+    assert {tuple(word.text for word in row.words) for row in rows} == {("soared",)}
+
+
 # -- graphs by name, and recipes ------------------------------------------------------------------
 
 
