@@ -19,9 +19,11 @@ from kgfm.linking.fold import tokens
 from kgfm.linking.hashing import build_filter, build_table, look_up
 from kgfm.linking.kept import beside
 from kgfm.linking.vocabulary import INEXACT, build_vocabulary
+from kgfm.linking.wholes import Wholes
 
 characters = st.characters(exclude_categories=()) | st.sampled_from(
     "ab \n\u0301\u200d\0😀👩½東ु\u00ad\ud800İé-_'"
+    "ßﬁＡ，のがバﾊﾞ\u3099ー한ᄒ\u1161\u11ab서เกุาำ្កម်ະ🏴\U000e0067\U000e007f🇩🇪"
 )
 texts_of_any_kind = st.text(characters, max_size=30)
 few_words = st.lists(
@@ -29,6 +31,14 @@ few_words = st.lists(
     max_size=8,
 )
 few_tokens = few_words.map(" ".join)
+pieces = st.lists(
+    st.sampled_from(
+        "a b A 1 12 30 a1 東 京 の か 서울 은 ก า 🇩 🇪 é ５ ， ’ “ . , : ' # + * & - / \\ @ \" ( ) ? = "
+        "http:// www. .com \u00a0 \u00ad \u0301 _ ~ % 30".split(" ")
+        + [" "]
+    ),
+    max_size=14,
+).map("".join)
 plain = st.integers(0, 140).map("ab, ".__mul__) | st.integers(0, 140).map("a".__mul__)
 long_texts = st.lists(plain | few_tokens | texts_of_any_kind, max_size=6).map("".join)
 
@@ -57,10 +67,16 @@ def naive(names: Sequence[str], texts: Sequence[str], longest: bool) -> list[tup
                 continue
             stops = range(first + 1, min(first + most, len(split.keys)) + 1)
             hits = [stop for stop in stops if tuple(split.keys[first:stop]) in keys]
+            whole, start = Wholes(texts[index]), split.starts[first]
+            hits = [stop for stop in hits if not whole.is_part(start, split.ends[stop - 1])]
             for stop in hits[-1:] if longest else hits:
                 found.append((index, split.starts[first], split.ends[stop - 1]))
                 free = stop
     return found
+
+
+PIECE_NAMES = "a|b|1|30|12|a1|ab|A b|東|京|東京|の|か|서울|서|ก|กา|🇩|🇪|🇩🇪|é|com|a.com".split("|")
+PIECES = [dictionary_of(PIECE_NAMES, compiled=compiled) for compiled in (False, True)]
 
 
 @given(st.lists(texts_of_any_kind, max_size=4))
@@ -99,6 +115,19 @@ def test_matches_are_those_of_a_naive_reference(
         found = scanner.scan(texts, longest=longest)
         spans = zip(found.texts.tolist(), found.starts.tolist(), found.ends.tolist(), strict=True)
         assert [*spans] == naive([name or "-" for name in names], texts, longest)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@given(st.lists(pieces, min_size=1, max_size=4))
+@settings(max_examples=400)
+def test_matches_that_are_parts_of_something_more_are_left_out_by_either_code(
+    compiled: bool, texts: list[str]
+) -> None:
+    scanner = PIECES[compiled]
+    for longest in (False, True):
+        found = scanner.scan(texts, longest=longest)
+        spans = zip(found.texts.tolist(), found.starts.tolist(), found.ends.tolist(), strict=True)
+        assert [*spans] == naive(PIECE_NAMES, texts, longest)
 
 
 @pytest.mark.parametrize("compiled", [False, True])

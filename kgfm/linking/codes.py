@@ -11,34 +11,57 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int64, UInt8, UInt32
+from jaxtyping import Bool, Int64, UInt8, UInt32
 
-from kgfm.linking.fold import fold_code, kind_code
+from kgfm.linking.fold import MOST_LETTERS, RUN_START, fold_code, kind_code
 
 BARRIER = 0x110000
 """Stands between two texts: one more than the last code point."""
 
 WORD, MARK, JOINER, SKIPPED, SYMBOL, SPACE, WALL = range(1, 8)
+TAG, LETTER, LEADING, TRAILING, STACKER, HIRAGANA, KATAKANA, VOICED, HANGUL, FLAG = range(8, 18)
 """Kinds of code points, as in :mod:`kgfm.linking.fold`; WALL is the kind of the barrier."""
 KIND_SHIFT = np.uint32(24)
 CODE_MASK = np.uint32((1 << 24) - 1)
 
-_KINDS = {"w": WORD, "m": MARK, "j": JOINER, "z": SKIPPED, "s": SYMBOL, " ": SPACE}
+_KINDS = {"w": WORD, "m": MARK, "j": JOINER, "z": SKIPPED, "s": SYMBOL, " ": SPACE, "t": TAG, "r": FLAG}
+_KINDS |= {"c": LETTER, "l": LEADING, "v": TRAILING, "n": STACKER}
+_KINDS |= {"y": HIRAGANA, "k": KATAKANA, "x": VOICED, "h": HANGUL}
+
+_FOLLOWERS = {
+    WORD: (WORD,),
+    SYMBOL: (TAG,),
+    TAG: (TAG,),
+    LETTER: (TRAILING, STACKER),
+    LEADING: (LETTER,),
+    TRAILING: (TRAILING, STACKER),
+    STACKER: (LETTER, TRAILING, STACKER),
+    HIRAGANA: (VOICED,),
+    KATAKANA: (KATAKANA, VOICED),
+    VOICED: (KATAKANA, VOICED),
+    HANGUL: (TRAILING,),
+}
+JOINS = tuple(sum(1 << kind for kind in _FOLLOWERS.get(last, ())) for last in range(FLAG + 1))
+"""By kind: a bit for each kind that goes on with the token when it stands right behind."""
+_JOINS = np.array(JOINS, np.uint32)
 WALL_BYTE = 0xFF
 """The barrier in UTF-8, which has no such byte."""
 PADDING = 64
 """So many bytes of white space follow a text in UTF-8, for loops that read as many at a time."""
+_ROOM = MOST_LETTERS + 1
 _BARRIER_BYTES = BARRIER.to_bytes(4, "little")
 
 
 class FoldTable:
     """What each code point folds to, and its kind, in one number: ``kind << 24 | folded``.
 
-    Filled 256 code points at a time when one of them is first met; what nobody uses costs no
-    memory.
+    What stands for several others folds to ``BARRIER + n``, and these are in row ``n`` of
+    ``several``, behind their number. Filled 256 code points at a time when one of them is first
+    met; what nobody uses costs no memory.
     """
 
     def __init__(self) -> None:
+        self.several: UInt32[np.ndarray, "folded letter"] = np.zeros((1, _ROOM), np.uint32)
         self._table = np.zeros(BARRIER + 256, np.uint32)
         self._table[BARRIER] = WALL << KIND_SHIFT | BARRIER
         self._filled = np.zeros((BARRIER >> 8) + 1, bool)
@@ -50,6 +73,11 @@ class FoldTable:
         """The table as far as it is filled; 0 stands for what nobody met."""
         return self._table
 
+    @property
+    def tables(self) -> tuple[UInt32[np.ndarray, "table"], UInt32[np.ndarray, "folded letter"]]:
+        """The table, and what stands for several code points."""
+        return self._table, self.several
+
     def cover(self, codes: UInt32[np.ndarray, "code"]) -> None:
         """Fill the table for all of these code points."""
         met = np.zeros(len(self._filled), bool)
@@ -58,9 +86,31 @@ class FoldTable:
             self._fill(page)
 
     def _fill(self, page: int) -> None:
+        rows = []
         for code in range(page << 8, (page + 1) << 8):
-            self._table[code] = _KINDS[kind_code(code)] << 24 | fold_code(code)
+            folded = fold_code(code)
+            place = ord(folded) if len(folded) == 1 else BARRIER + len(self.several) + len(rows)
+            if len(folded) > 1:
+                codes = [len(folded), *map(ord, folded)]
+                rows.append(np.array(codes + [0] * (_ROOM - len(codes)), np.uint32))
+            self._table[code] = _KINDS[kind_code(code)] << 24 | place
+        self.several = np.concatenate([self.several, *(row[None] for row in rows)])
         self._filled[page] = True
+
+    def written_out(
+        self, folded: UInt32[np.ndarray, "code"]
+    ) -> tuple[UInt32[np.ndarray, "letter"], Int64[np.ndarray, "code"]]:
+        """Return folded codes with all that one stands for, and how many that are for each."""
+        more = folded > BARRIER
+        rows = self.several[folded[more] - np.uint32(BARRIER)]
+        counts = np.ones(len(folded), np.int64)
+        counts[more] = rows[:, 0]
+        firsts = np.cumsum(counts) - counts
+        whole = np.repeat(folded, counts)
+        for place in range(MOST_LETTERS):
+            has = rows[:, 0] > place
+            whole[firsts[more][has] + place] = rows[has, place + 1]
+        return whole, counts
 
 
 FOLD_TABLE = FoldTable()
@@ -124,7 +174,7 @@ def token_arrays(codes: UInt32[np.ndarray, "code"]) -> TokenArrays:
         kinds = kinds[solid]
     else:
         solid, marks = np.arange(len(codes)), None
-        joins = (kinds[1:] == WORD) & (kinds[:-1] == WORD)
+        joins = _joins(kinds[:-1], kinds[1:])
     # A solid code point begins a token unless it joins the one before it.
     in_token = kinds != SPACE
     begins = in_token.copy()
@@ -135,7 +185,34 @@ def token_arrays(codes: UInt32[np.ndarray, "code"]) -> TokenArrays:
     ends = kept[lasts] + 1
     if marks is not None:
         ends += marks[in_token][lasts]
-    return TokenArrays(kept[firsts], ends, np.append(firsts, len(kept)), values[kept] & CODE_MASK)
+    starts = kept[firsts]
+    keys, bounds = _keys(values[kept] & CODE_MASK, np.append(firsts, len(kept)))
+    hangul = kinds[in_token][firsts] == HANGUL
+    if hangul.any():
+        within = np.append(False, hangul[:-1] & (ends[:-1] == starts[1:]))
+        keys[bounds[:-1][hangul & ~within]] += np.uint32(RUN_START)
+    return TokenArrays(starts, ends, bounds, keys)
+
+
+def _keys(
+    folded: UInt32[np.ndarray, "code"], firsts: Int64[np.ndarray, "boundary"]
+) -> tuple[UInt32[np.ndarray, "key"], Int64[np.ndarray, "boundary"]]:
+    """Return the keys of tokens, and where each begins, with all letters written out."""
+    if folded.max(initial=0) <= BARRIER:
+        return folded, firsts
+    whole, counts = FOLD_TABLE.written_out(folded)
+    return whole, np.append(0, np.cumsum(counts))[firsts]
+
+
+def _joins(
+    left: UInt8[np.ndarray, "pair"], right: UInt8[np.ndarray, "pair"]
+) -> Bool[np.ndarray, "pair"]:
+    """Say of each pair of kinds whether the second goes on with the token of the first."""
+    if right.max(initial=0) <= WALL:
+        plain: np.ndarray = (left == WORD) & (right == WORD)
+        return plain
+    found: np.ndarray = (_JOINS[left] >> right & 1).astype(bool)
+    return found
 
 
 def _across_gaps(
@@ -144,7 +221,7 @@ def _across_gaps(
     """Return which solid code points belong to the one before, and the marks right after each.
 
     Letters belong together across ``marks, then joiners or skipped ones``; symbols across
-    ``marks, then one joiner``.
+    ``marks, then one joiner``; what else may follow each other across marks.
     """
     is_mark = kinds == MARK
     place = np.arange(len(kinds))
@@ -158,7 +235,8 @@ def _across_gaps(
     first, second = kinds[left], kinds[right]
     words = (first == WORD) & (second == WORD) & (all_marks == marks[:-1])
     one_joiner = (gap == marks[:-1] + 1) & (kinds[right - 1] == JOINER)
-    return words | ((first == SYMBOL) & (second == SYMBOL) & one_joiner), marks
+    others = _joins(first, second) & (gap == marks[:-1])
+    return words | others | ((first == SYMBOL) & (second == SYMBOL) & one_joiner), marks
 
 
 def take_tokens(tokens: TokenArrays, rows: Int64[np.ndarray, "row"]) -> TokenArrays:

@@ -11,7 +11,7 @@ import numpy as np
 
 from kgfm.storage import DamagedFileError, file_path, read_manifest, write_folder
 
-FORMAT = 3
+FORMAT = 4
 
 WORTH_KEEPING = 20_000
 """What is made from fewer names is made sooner than it is written and synced."""

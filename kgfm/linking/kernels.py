@@ -15,6 +15,7 @@ from kgfm.linking.hashing import FACTOR, HALF, NEAR
 from kgfm.linking.intrinsics import fetch_ahead, near_value
 from kgfm.linking.token_kernels import is_key, split
 from kgfm.linking.vocabulary import INEXACT
+from kgfm.linking.whole_kernels import doubtful_matches
 from kgfm.retrieval.kernels import compiled
 
 AHEAD = 16
@@ -186,7 +187,7 @@ def _doubtful(found, hashed, doubtful):
 
 
 @compiled
-def _num_wrong(found, text, table, words, tokens, doubtful):
+def _num_wrong(found, text, tables, words, tokens, doubtful):
     """Make unknown what has not the key that its hash promises; return how many those are."""
     places, starts, ends, hashed, numbers = tokens
     firsts, keys = words[2], words[3]
@@ -196,7 +197,7 @@ def _num_wrong(found, text, table, words, tokens, doubtful):
         fetch_ahead(keys, firsts[numbers[doubtful[min(place + AHEAD, size - 1)]]])
         token = doubtful[place]
         word, points = numbers[token], ends[token] - starts[token]
-        if not is_key(text, table, places[token], points, keys, firsts[word], firsts[word + 1]):
+        if not is_key(text, tables, places[token], points, keys, firsts[word], firsts[word + 1]):
             numbers[token] = -1
             wrong += 1
     return wrong
@@ -209,28 +210,44 @@ def _are_known(first, last, numbers):
 
 
 @compiled
-def scan(text, size, bounds, table, words, names, longest, space):
-    """Return texts, starts, ends and names of the matches, or ``None`` for a gap in ``table``.
+def find(text, size, tables, words, names, space):
+    """Return all (first token, last token, name), how many tokens are unknown, and the doubtful.
 
-    ``bounds`` are where the texts begin; starts and ends are counted from there.
+    The doubtful are the matches that may be a part of something more. The number of unknown tokens
+    is -1 for a gap in the tables.
     """
     places, starts, ends, numbers, firsts, nodes, hashed, kinds, slots = space
-    count = split(text, size, table, words[0], (places, starts, ends, hashed))
-    if count < 0:
-        return None
-    if len(names[0]) == 0:
-        return np.empty((4, 0), np.int32)
+    nothing = np.empty((3, 0), np.int32)
+    count = split(text, size, tables, words[0], (places, starts, ends, hashed))
+    if count < 0 or len(names[0]) == 0:
+        return nothing, min(count, 0), nothing[0]
     _number(count, words, hashed, numbers)
     found = _walk(count, names, numbers, (firsts, nodes, kinds, slots))
     tokens = places, starts, ends, hashed, numbers
-    wrong = _num_wrong(found, text, table, words, tokens, firsts)
+    wrong = _num_wrong(found, text, tables, words, tokens, firsts)
+    doubtful = np.empty(found.shape[1], np.int32)
+    num_doubtful = doubtful_matches(found, text, tables, (places, starts, ends), doubtful)
+    return found, wrong, doubtful[:num_doubtful]
+
+
+@compiled
+def chosen(found, wrong, parts, bounds, longest, space):
+    """Return texts, starts, ends and names of the matches that stay.
+
+    ``bounds`` are where the texts begin; starts and ends are counted from there. ``parts`` says
+    which matches are a part of something more; it is empty where none is.
+    """
+    _, starts, ends, numbers, _, _, _, _, _ = space
     matches, size = np.empty((4, found.shape[1]), np.int32), 0
     at, begun, free = 0, -1, 0
+    count = found[0].max() + 1 if found.shape[1] else 0
     for match in _in_order(count, found[0]):
         first, last, name = found[0, match], found[1, match], found[2, match]
         if longest and first != begun and first < free:
             continue
         if wrong and not _are_known(first, last, numbers):
+            continue
+        if len(parts) and parts[match]:
             continue
         if longest and first == begun:
             size -= 1

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int64
 from kgfm.linking.candidate_arrays import Arrays, overlap_of, packed_grams
 from kgfm.linking.codes import (
     BARRIER,
+    FLAG,
     FOLD_TABLE,
     KIND_SHIFT,
     SYMBOL,
@@ -96,7 +97,8 @@ class MentionReader:
         marks[known] = self.arrays["is_mark"][numbers[known]]
         initials = tokens.keys[tokens.firsts[:-1]]
         FOLD_TABLE.cover(initials)
-        marks |= ~known & (FOLD_TABLE.table[initials] >> KIND_SHIFT == SYMBOL)
+        kinds = FOLD_TABLE.table[initials] >> KIND_SHIFT
+        marks |= ~known & ((kinds == SYMBOL) | (kinds == FLAG))
         return marks
 
     def _is_initial(

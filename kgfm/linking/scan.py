@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Int32, Int64, UInt32
+from jaxtyping import Bool, Int32, Int64, UInt32
 
 from kgfm.linking.codes import FOLD_TABLE, code_points, token_arrays, utf8
+from kgfm.linking.doubtful import doubtful_mask
 from kgfm.linking.trie import Trie
 from kgfm.linking.vocabulary import Vocabulary
+from kgfm.linking.wholes import parts_among
 
 _CHUNK, _GROWTH = 1 << 16, 8
 _CALL, _ENOUGH = 2_000, 4_000_000
 _KERNELS = "kgfm.linking.kernels"
+_NONE = np.empty(0, bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +85,14 @@ class Scanner:
     def _vectorised(self, texts: Sequence[str], longest: bool) -> Parts:
         for first, after in _chunks(texts):
             codes, bounds = code_points(texts[first:after]), _bounds(texts[first:after])
-            starts, ends, names = scan_arrays(codes, self.vocabulary, self.trie, longest)
+            given = texts[first:after], bounds
+            starts, ends, names = scan_arrays(codes, given, self.vocabulary, self.trie, longest)
             text = np.searchsorted(bounds, starts, "right") - 1
             columns = [text, starts - bounds[text], ends - bounds[text], names]
             yield first, after, np.array(columns, np.int32)
 
     def _compiled(self, texts: Sequence[str], longest: bool) -> Parts:
-        from kgfm.linking.kernels import scan, space_for
+        from kgfm.linking.kernels import chosen, find, space_for
 
         room = 0
         for first, after in _chunks(texts):
@@ -96,12 +100,16 @@ class Scanner:
             text, size = utf8(chunk)
             if size > room:
                 room, space = size, space_for(size)
-            given = _bounds(chunk), FOLD_TABLE.table, *self._arrays, longest, space
-            found = scan(text, size, *given)
-            if found is None:  # a code point that nobody met before
+            found, wrong, doubtful = find(text, size, FOLD_TABLE.tables, *self._arrays, space)
+            if wrong < 0:  # a code point that nobody met before
                 FOLD_TABLE.cover(code_points(chunk))
-                found = scan(text, size, *given)
-            yield first, after, found
+                found, wrong, doubtful = find(text, size, FOLD_TABLE.tables, *self._arrays, space)
+            bounds, parts = _bounds(chunk), _NONE
+            if len(doubtful):
+                parts = np.zeros(found.shape[1], bool)
+                spans = space[1][found[0, doubtful]], space[2][found[1, doubtful]]
+                parts[doubtful] = _parts(chunk, bounds, *(s.astype(np.int64) for s in spans))
+            yield first, after, chosen(found, wrong, parts, bounds, longest, space)
 
     @cached_property
     def _arrays(self) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
@@ -148,10 +156,33 @@ def _joined(parts: Parts, num_texts: int) -> Columns:
     return whole[:, :size]
 
 
+def _parts(
+    texts: Sequence[str],
+    bounds: Int64[np.ndarray, "text"],
+    starts: Int64[np.ndarray, "match"],
+    ends: Int64[np.ndarray, "match"],
+) -> Bool[np.ndarray, "match"]:
+    """Say which matches among texts that lie one after the other are a part of something more."""
+    order = np.argsort(starts, kind="stable")
+    starts, ends = starts[order], ends[order]
+    text = np.searchsorted(bounds, starts, "right") - 1
+    columns = text, starts - bounds[text], ends - bounds[text]
+    found = np.zeros(len(order), bool)
+    found[order] = parts_among(texts, zip(*(c.tolist() for c in columns), strict=True))
+    return found
+
+
 def scan_arrays(
-    codes: UInt32[np.ndarray, "code"], vocabulary: Vocabulary, trie: Trie, longest: bool
+    codes: UInt32[np.ndarray, "code"],
+    given: tuple[Sequence[str], Int64[np.ndarray, "text"]],
+    vocabulary: Vocabulary,
+    trie: Trie,
+    longest: bool,
 ) -> Found:
-    """Return starts, ends and names of the matches: one step for all tokens at a time."""
+    """Return starts, ends and names of the matches: one step for all tokens at a time.
+
+    ``given`` are the texts, and where each begins among the code points.
+    """
     tokens = token_arrays(codes)
     numbers = vocabulary.numbers(tokens)
     first = np.flatnonzero(numbers >= 0)
@@ -173,6 +204,12 @@ def scan_arrays(
     begin, last, names = map(np.concatenate, zip(*parts, strict=True))
     order = np.lexsort((last, begin))
     begin, last, names = begin[order], last[order], names[order]
+    doubtful = np.flatnonzero(doubtful_mask(codes, tokens, begin, last))
+    if len(doubtful):
+        spans = tokens.starts[begin[doubtful]], tokens.ends[last[doubtful]]
+        kept = np.ones(len(begin), bool)
+        kept[doubtful] = ~_parts(*given, *spans)
+        begin, last, names = begin[kept], last[kept], names[kept]
     if longest:
         kept = _leftmost_longest(begin, last)
         begin, last, names = begin[kept], last[kept], names[kept]

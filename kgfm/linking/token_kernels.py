@@ -15,7 +15,9 @@ import numpy as np
 from kgfm.linking.codes import (
     BARRIER,
     CODE_MASK,
+    HANGUL,
     JOINER,
+    JOINS,
     KIND_SHIFT,
     MARK,
     SKIPPED,
@@ -24,6 +26,7 @@ from kgfm.linking.codes import (
     WALL_BYTE,
     WORD,
 )
+from kgfm.linking.fold import RUN_START
 from kgfm.linking.intrinsics import byte_kinds, eight_bytes, lowest_bit
 from kgfm.linking.vocabulary import INEXACT, SHORT
 from kgfm.retrieval.kernels import compiled
@@ -33,7 +36,7 @@ _ONE = np.uint64(1)
 
 
 @compiled
-def _code_at(text, place):
+def code_at(text, place):
     """Return the code point at a place of a text, and where the next one begins."""
     first = np.uint32(text[place])
     if first < 0x80:
@@ -52,53 +55,79 @@ def _code_at(text, place):
 
 
 @compiled
-def _goes_on(kind, begun, gap):
+def _goes_on(kind, last, gap):
     """Say whether a code point may be in a token: 2 in its key, 1 in it, 0 behind it, -1 unknown.
 
-    ``begun`` is the kind of token, ``gap`` the kind of what lies between; it is 0 at first.
+    ``last`` is the kind of the last one in the key, ``gap`` the kind of what lies between; it is 0
+    at first.
     """
     if kind == MARK:
         return 1 if gap == 0 else 0
-    if begun == WORD:
+    if last == WORD:
         if kind == WORD:
             return 2
         return -1 if kind in (JOINER, SKIPPED) else 0
-    if kind == SYMBOL:
-        return 2 if gap == JOINER else 0
-    return -1 if kind == JOINER and gap == 0 else 0
+    if last == SYMBOL:
+        if kind == SYMBOL:
+            return 2 if gap == JOINER else 0
+        if kind == JOINER:
+            return -1 if gap == 0 else 0
+    return 2 if gap == 0 and JOINS[last] >> np.int64(kind) & 1 else 0
 
 
 @compiled
-def _read_token(text, table, factors, place):
-    """Return the end, the number of code points and the hash of the token at a place."""
-    code, ahead = _code_at(text, place)
+def _letters(folded, several):
+    """Return how many letters a folded code stands for."""
+    return np.int64(several[folded - BARRIER, 0]) if folded > BARRIER else 1
+
+
+@compiled
+def _letter(folded, several, number):
+    """Return one of the letters that a folded code stands for."""
+    return several[folded - BARRIER, number + 1] if folded > BARRIER else folded
+
+
+@compiled
+def _read_token(text, tables, factors, place, goes_on):
+    """Return the end, the number of code points, the hash and the kind of the token at a place.
+
+    ``goes_on`` says whether a Korean word goes on there.
+    """
+    table, several = tables
+    code, ahead = code_at(text, place)
     value = table[code]
     begun, gap = value >> KIND_SHIFT, np.uint32(0)
+    last = begun
+    shift = np.uint64(RUN_START) if begun == HANGUL and not goes_on else np.uint64(0)
     end, points, read = ahead, 1, 1
     length, total, packed, seen = 0, np.uint64(0), np.uint64(0), np.uint64(0)
     step = 2
     while step != 0:
         if step == 2:
-            folded = np.uint64(value & CODE_MASK)
-            if length < len(factors):
-                total += folded * factors[length]
-            packed |= folded << np.uint64(8 * min(length, SHORT - 1))
-            seen |= folded
-            length += 1
+            whole = np.int64(value & CODE_MASK)
+            for number in range(_letters(whole, several)):
+                folded = np.uint64(_letter(whole, several, number)) + shift
+                shift = np.uint64(0)
+                if length < len(factors):
+                    total += folded * factors[length]
+                packed |= folded << np.uint64(8 * min(length, SHORT - 1))
+                seen |= folded
+                length += 1
+            last = value >> KIND_SHIFT
         if step > 0:
             end, points, gap = ahead, read, np.uint32(0)
-        code, ahead = _code_at(text, ahead)
+        code, ahead = code_at(text, ahead)
         read += 1
         value = table[code]
         kind = value >> KIND_SHIFT
-        step = _goes_on(kind, begun, gap)
+        step = _goes_on(kind, last, gap)
         if step < 0:
             gap = kind
     if length > len(factors):
-        return end, points, np.uint64(0)
+        return end, points, np.uint64(0), begun
     if seen < 128 and length <= SHORT:
-        return end, points, packed
-    return end, points, total | INEXACT
+        return end, points, packed, begun
+    return end, points, total | INEXACT, begun
 
 
 @compiled
@@ -149,26 +178,29 @@ def _lower(text, size):
 
 
 @compiled
-def split(text, size, table, factors, tokens):
+def split(text, size, tables, factors, tokens):
     """Fill the tokens' places in the text, starts, ends and hashes; starts count code points.
 
-    Return how many tokens there are, or -1 for a gap in ``table``. Where a key is longer than any
+    Return how many tokens there are, or -1 for a gap in the table. Where a key is longer than any
     of the names', or is the barrier, the hash is that of no name.
     """
     places, starts, ends, hashed = tokens
+    table = tables[0]
     _lower(text, size)
     count, place, extra = 0, 0, 0  # extra: so many bytes more than code points
+    korean = -1  # the end of a syllable
     while place < size:
         count, place, is_odd = _split_plain(text, place, factors, extra, count, tokens)
         if not is_odd:
             continue
-        code, end = _code_at(text, place)
+        code, end = code_at(text, place)
         kind, points, hash_ = table[code] >> KIND_SHIFT, 1, np.uint64(0)
         if kind == 0:
             return -1
-        if kind in (WORD, SYMBOL):
-            end, points, hash_ = _read_token(text, table, factors, place)
-        if kind in (WORD, SYMBOL, WALL):
+        if kind in (WORD, SYMBOL) or kind > WALL:
+            end, points, hash_, kind = _read_token(text, tables, factors, place, place == korean)
+            korean = end if kind == HANGUL else -1
+        if kind in (WORD, SYMBOL, WALL) or kind > WALL:
             places[count], hashed[count] = place, hash_
             starts[count], ends[count] = place - extra, place - extra + points
             count += 1
@@ -178,14 +210,24 @@ def split(text, size, table, factors, tokens):
 
 
 @compiled
-def is_key(text, table, place, points, keys, first, stop):
-    """Say whether the token at a place, of so many code points, has this key."""
+def is_key(text, tables, place, points, keys, first, stop):
+    """Say whether the token at a place, of so many code points, has this key.
+
+    That a Korean word begins there is not looked at again.
+    """
+    table, several = tables
+    begins = first
     for _ in range(points):
-        code, place = _code_at(text, place)
+        code, place = code_at(text, place)
         value = table[code]
         kind = value >> KIND_SHIFT
-        if kind in (WORD, SYMBOL):
-            if first == stop or keys[first] != value & CODE_MASK:
-                return False
-            first += 1
+        if kind in (WORD, SYMBOL) or kind > WALL:
+            whole = np.int64(value & CODE_MASK)
+            for number in range(_letters(whole, several)):
+                folded = _letter(whole, several, number)
+                if first == stop:
+                    return False
+                if keys[first] != folded and (first > begins or keys[first] != folded + RUN_START):
+                    return False
+                first += 1
     return first == stop
