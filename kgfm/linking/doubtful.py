@@ -8,12 +8,13 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Int64, UInt32
 
-from kgfm.linking.codes import BARRIER, FLAG, FOLD_TABLE, HANGUL, KIND_SHIFT, WALL, TokenArrays
+from kgfm.linking.codes import BARRIER, FLAG, FOLD_TABLE, HANGUL, KIND_SHIFT, WALL, WORD, TokenArrays
 
 _HARMLESS = np.array([*map(ord, '"<>'), BARRIER], np.uint32)
 _BETWEEN_DIGITS = np.array([*map(ord, ",:'")], np.uint32)
 _SIGNS = np.array([*map(ord, "#+")], np.uint32)
-_IN_ADDRESSES = np.array([*map(ord, "/\\@")], np.uint32)
+_IN_ADDRESSES = np.array([*map(ord, "/\\@.")], np.uint32)
+_SLASHES = np.array([*map(ord, "/\\")], np.uint32)
 _DOT = ord(".")
 
 
@@ -94,13 +95,21 @@ class _Around:
         return kinds
 
     def odd_runs(self) -> Bool[np.ndarray, "token"]:
-        """Say which tokens are in a run, with no space between, that may hold an address."""
+        """Say which tokens are in a run, with no space between, that may hold an address.
+
+        It has a full stop within, an at, or a slash that does not just stand between two words.
+        """
         wall = self.heads == BARRIER
         joined = self.touches[:-1] & ~wall[:-1] & ~wall[1:]
         run = np.append(0, np.cumsum(~joined))
-        dot = np.flatnonzero((self.heads == _DOT)[:-1] & joined)
+        marks = np.flatnonzero(np.isin(self.heads, _IN_ADDRESSES))
+        slashes = np.isin(self.heads, _SLASHES)
+        follows, leads = np.append(False, joined), np.append(joined, False)
+        is_dot, is_slash = self.heads[marks] == _DOT, slashes[marks]
+        between = follows[marks] & (self._kinds(np.maximum(marks - 1, 0)) == WORD)
+        between &= ~(leads & np.append(slashes[1:], False))[marks]
+        kept = marks[np.where(is_dot, leads[marks], ~(is_slash & between))]
         odd = np.zeros(int(run[-1]) + 1, bool)
-        odd[run[dot]] = True
-        odd[run[np.isin(self.heads, _IN_ADDRESSES)]] = True
+        odd[run[kept]] = True
         found: np.ndarray = odd[run]
         return found

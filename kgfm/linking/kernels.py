@@ -15,7 +15,7 @@ from kgfm.linking.hashing import FACTOR, HALF, NEAR
 from kgfm.linking.intrinsics import fetch_ahead, near_value
 from kgfm.linking.token_kernels import is_key, split
 from kgfm.linking.vocabulary import INEXACT
-from kgfm.linking.whole_kernels import doubtful_matches
+from kgfm.linking.whole_kernels import part_matches
 from kgfm.retrieval.kernels import compiled
 
 AHEAD = 16
@@ -211,23 +211,23 @@ def _are_known(first, last, numbers):
 
 @compiled
 def find(text, size, tables, words, names, space):
-    """Return all (first token, last token, name), how many tokens are unknown, and the doubtful.
+    """Return all (first token, last token, name), and what is wrong with them.
 
-    The doubtful are the matches that may be a part of something more. The number of unknown tokens
-    is -1 for a gap in the tables.
+    That is how many tokens are unknown, or -1 for a gap in the tables; which matches are a part of
+    something more; and the places of others that may be.
     """
     places, starts, ends, numbers, firsts, nodes, hashed, kinds, slots = space
     nothing = np.empty((3, 0), np.int32)
     count = split(text, size, tables, words[0], (places, starts, ends, hashed))
     if count < 0 or len(names[0]) == 0:
-        return nothing, min(count, 0), nothing[0]
+        return nothing, min(count, 0), np.empty(0, np.bool_), nothing[0]
     _number(count, words, hashed, numbers)
     found = _walk(count, names, numbers, (firsts, nodes, kinds, slots))
     tokens = places, starts, ends, hashed, numbers
     wrong = _num_wrong(found, text, tables, words, tokens, firsts)
     doubtful = np.empty(found.shape[1], np.int32)
-    num_doubtful = doubtful_matches(found, text, tables, (places, starts, ends), doubtful)
-    return found, wrong, doubtful[:num_doubtful]
+    parts, num_doubtful = part_matches(found, text, tables, (places, starts, ends), doubtful)
+    return found, wrong, parts, doubtful[:num_doubtful]
 
 
 @compiled
@@ -235,7 +235,7 @@ def chosen(found, wrong, parts, bounds, longest, space):
     """Return texts, starts, ends and names of the matches that stay.
 
     ``bounds`` are where the texts begin; starts and ends are counted from there. ``parts`` says
-    which matches are a part of something more; it is empty where none is.
+    which matches are a part of something more.
     """
     _, starts, ends, numbers, _, _, _, _, _ = space
     matches, size = np.empty((4, found.shape[1]), np.int32), 0
@@ -247,7 +247,7 @@ def chosen(found, wrong, parts, bounds, longest, space):
             continue
         if wrong and not _are_known(first, last, numbers):
             continue
-        if len(parts) and parts[match]:
+        if parts[match]:
             continue
         if longest and first == begun:
             size -= 1

@@ -19,7 +19,6 @@ from kgfm.linking.wholes import parts_among
 _CHUNK, _GROWTH = 1 << 16, 8
 _CALL, _ENOUGH = 2_000, 4_000_000
 _KERNELS = "kgfm.linking.kernels"
-_NONE = np.empty(0, bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +82,8 @@ class Scanner:
         return self.compiled is not False
 
     def _vectorised(self, texts: Sequence[str], longest: bool) -> Parts:
-        for first, after in _chunks(texts):
-            codes, bounds = code_points(texts[first:after]), _bounds(texts[first:after])
+        for first, after, bounds in _chunks(texts):
+            codes = code_points(texts[first:after])
             given = texts[first:after], bounds
             starts, ends, names = scan_arrays(codes, given, self.vocabulary, self.trie, longest)
             text = np.searchsorted(bounds, starts, "right") - 1
@@ -95,18 +94,17 @@ class Scanner:
         from kgfm.linking.kernels import chosen, find, space_for
 
         room = 0
-        for first, after in _chunks(texts):
+        for first, after, bounds in _chunks(texts):
             chunk = texts[first:after]
             text, size = utf8(chunk)
             if size > room:
                 room, space = size, space_for(size)
-            found, wrong, doubtful = find(text, size, FOLD_TABLE.tables, *self._arrays, space)
+            arrays = *self._arrays, space
+            found, wrong, parts, doubtful = find(text, size, FOLD_TABLE.tables, *arrays)
             if wrong < 0:  # a code point that nobody met before
                 FOLD_TABLE.cover(code_points(chunk))
-                found, wrong, doubtful = find(text, size, FOLD_TABLE.tables, *self._arrays, space)
-            bounds, parts = _bounds(chunk), _NONE
+                found, wrong, parts, doubtful = find(text, size, FOLD_TABLE.tables, *arrays)
             if len(doubtful):
-                parts = np.zeros(found.shape[1], bool)
                 spans = space[1][found[0, doubtful]], space[2][found[1, doubtful]]
                 parts[doubtful] = _parts(chunk, bounds, *(s.astype(np.int64) for s in spans))
             yield first, after, chosen(found, wrong, parts, bounds, longest, space)
@@ -120,22 +118,19 @@ class Scanner:
         )
 
 
-def _bounds(texts: Sequence[str]) -> Int64[np.ndarray, "text"]:
-    """Return where each text begins among the code points of them all."""
+def _chunks(texts: Sequence[str]) -> Iterator[tuple[int, int, Int64[np.ndarray, "text"]]]:
+    """Cut a list of texts into parts that fit into a cache, each from a text to before another.
+
+    The third value is where each text of a part begins among the code points of them all.
+    """
     lengths = np.fromiter(map(len, texts), np.int64, len(texts)) + 1
-    return np.cumsum(lengths) - lengths
-
-
-def _chunks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Cut a list of texts into parts that fit into a cache, each from a text to before another."""
-    first, total = 0, 0
-    for index, text in enumerate(texts):
-        if total + len(text) > _CHUNK and index > first:
-            yield first, index
-            first, total = index, 0
-        total += len(text) + 1
-    if first < len(texts):
-        yield first, len(texts)
+    ends = np.cumsum(lengths)
+    first = 0
+    while first < len(texts):
+        begun = int(ends[first] - lengths[first])
+        after = max(int(ends.searchsorted(begun + _CHUNK + 1, "right")), first + 1)
+        yield first, after, ends[first:after] - lengths[first:after] - begun
+        first = after
 
 
 def _joined(parts: Parts, num_texts: int) -> Columns:
@@ -163,12 +158,15 @@ def _parts(
     ends: Int64[np.ndarray, "match"],
 ) -> Bool[np.ndarray, "match"]:
     """Say which matches among texts that lie one after the other are a part of something more."""
+    if not len(starts):
+        return np.empty(0, bool)
     order = np.argsort(starts, kind="stable")
-    starts, ends = starts[order], ends[order]
-    text = np.searchsorted(bounds, starts, "right") - 1
-    columns = text, starts - bounds[text], ends - bounds[text]
+    text = bounds.searchsorted(starts[order], "right") - 1
+    rows = zip(text.tolist(), starts[order].tolist(), ends[order].tolist(), strict=True)
     found = np.zeros(len(order), bool)
-    found[order] = parts_among(texts, zip(*(c.tolist() for c in columns), strict=True))
+    found[order] = parts_among(
+        texts, [(row, s - int(bounds[row]), e - int(bounds[row])) for row, s, e in rows]
+    )
     return found
 
 

@@ -24,8 +24,14 @@ _THREE = re.compile(r"\d{3}(?!\d)")
 _JOINTS = "&＆-‐‑'’.+"  # one letter beside them is a part: T-shirt, AT&T, U.S., O'Neill
 _POSSESSIVE = re.compile(r"['’]s\b", re.IGNORECASE)
 
-# White space, and what tokens are not joined across.
-_RUN = re.compile("[^\\s\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
+# Tokens are not joined across these, nor across white space.
+_BREAKS = frozenset(
+    chr(code)
+    for first, last in ((0x7F, 0x9F), (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F))
+    for code in range(first, last + 1)
+) | {"\xad", "\ufeff"}
+_UNSPACED = "\u0e01"
+_RUN = re.compile(f"[^\\s\x00-\x1f{''.join(sorted(_BREAKS))}]+")
 _FLAGS = re.compile("[\U0001f1e6-\U0001f1ff]+")
 # Pieces of a run without white space; each expression is linear, as it only looks at one class.
 _SCHEME = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,30}://")
@@ -79,17 +85,20 @@ class Wholes:
     def is_part(self, start: int, end: int) -> bool:
         """Say whether ``text[start:end]``, whole tokens, is a part of something more."""
         text = self.text
+        first, last = text[start], text[end - 1]
         before, after = text[max(0, start - 2) : start], text[end : end + 2]
-        inside = text[start], text[end - 1]
-        return (
-            self._in_number(start, end)
-            or _in_symbols(before, inside, after, end - start == 1)
-            or (end - start == 1 and self._is_initial(start))
-            or _is_dotted(before, inside, after)
-            or self._in_flags(start, end)
-            or _is_letter_of_word(text, start, end)
-            or _goes_on_in_korean(text, start, end)
-            or self._in_address(start, end)
+        if end - start == 1 and self._is_initial(start):
+            return True
+        if _is_dotted(before, (first, last), after) or self._in_number(start, end):
+            return True
+        if _in_symbols(before, (first, last), after, end - start == 1):
+            return True
+        if first >= _UNSPACED and (_is_letter_of_word(text, start, end) or self._in_flags(start, end)):
+            return True
+        if after >= _UNSPACED and _goes_on_in_korean(text, start, end):
+            return True
+        return self._cuts_address(start, start, end) or (
+            end > self._reach and self._cuts_address(end - 1, start, end)
         )
 
     def _in_number(self, start: int, end: int) -> bool:
@@ -136,9 +145,6 @@ class Wholes:
     def _flags(self) -> list[tuple[int, int]]:
         return [match.span() for match in _FLAGS.finditer(self.text)]
 
-    def _in_address(self, start: int, end: int) -> bool:
-        return any(self._cuts_address(at, start, end) for at in (start, end - 1))
-
     def _cuts_address(self, at: int, start: int, end: int) -> bool:
         if not self._begin <= at < self._reach:
             self._look_around(at)
@@ -149,13 +155,16 @@ class Wholes:
         )
 
     def _look_around(self, at: int) -> None:
-        begin, reach = self._runs[max(0, bisect_right(self._runs, (at, len(self.text) + 1)) - 1)]
-        self._begin, self._reach = begin, reach
-        self._spans = addresses(self.text[begin:reach], begin)
+        text, begin = self.text, at
+        while begin and _is_solid(text[begin - 1]):
+            begin -= 1
+        run = _RUN.match(text, begin)
+        self._begin, self._reach = begin, at + 1 if run is None else max(run.end(), at + 1)
+        self._spans = addresses(text[begin : self._reach], begin)
 
-    @cached_property
-    def _runs(self) -> list[tuple[int, int]]:
-        return [match.span() for match in _RUN.finditer(self.text)]
+
+def _is_solid(character: str) -> bool:
+    return character > " " and not character.isspace() and character not in _BREAKS
 
 
 def addresses(run: str, shift: int = 0) -> list[tuple[int, int]]:
@@ -165,8 +174,10 @@ def addresses(run: str, shift: int = 0) -> list[tuple[int, int]]:
     [(1, 24)]
     """
     found: list[tuple[int, int]] = []
-    for pattern in (_SCHEME, _WWW):
-        found += [(match.start(), _address_end(run, match.end())) for match in pattern.finditer(run)]
+    for sign, pattern in (("://", _SCHEME), ("www.", _WWW)):
+        if sign in run.lower():
+            ends = ((m.start(), _address_end(run, m.end())) for m in pattern.finditer(run))
+            found += ends
     if "@" in run:
         found += [match.span() for match in _MAIL.finditer(run)]
     if "." in run:
