@@ -48,6 +48,8 @@ def graph_build(given: Sequence[str]) -> None:
     options = parse_options(parser, given)
     built = graphs.build(options)
     say(f"{built!r} in {options.out}")
+    for line in show.conventions(built.manifest["source"], guessed=not options.convention):
+        say(line)
     write_figures(options.json, built.manifest["counts"])
 
 

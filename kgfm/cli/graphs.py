@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from kgfm.stores.refresh import Refreshed
 
 _FLAGS = {
-    "rdf": ("schema", "language"),
+    "rdf": ("schema", "language", "convention"),
     "tables": ("schema", "language", "entities", "relations", "columns", "on_error"),
     "layout": ("on_error",),
-    "sparql": ("schema", "language", "user", "auth"),
-    "neo4j": ("schema", "language", "user", "auth"),
+    "sparql": ("schema", "language", "convention", "user", "auth"),
+    "neo4j": ("schema", "language", "convention", "user", "auth"),
 }
 """By road: the options beside ``--set`` that go with it."""
 
@@ -55,6 +55,13 @@ def add_build_options(parser: ArgumentParser) -> None:
     parser.add_argument("--columns", type=str, nargs=3, help="Head's, relation's, tail's column.")
     parser.add_argument("--schema", type=str | None, help="JSON: how labels, ... are called.")
     parser.add_argument("--language", type=str, nargs="+", help="Tags, the preferred one first.")
+    parser.add_argument(
+        "--convention",
+        type=str,
+        nargs="+",
+        help="In place of what the names look like: obo, skos-xl, wikidata; neosemantics for Neo4j; "
+        "plain for none.",
+    )
     parser.add_argument("--layout", type=str | None, help=f"One of {', '.join(_layouts())}.")
     parser.add_argument(
         "--store",
@@ -105,6 +112,9 @@ def _flags(options: Namespace, road: str) -> dict[str, Any]:
         for name in ("entities", "relations", "columns", "on_error")
         if given[name] is not None
     }
+    if given["convention"]:
+        several = road != "neo4j" and len(given["convention"]) > 1
+        known["convention"] = given["convention"] if several else given["convention"][0]
     schema = sources.schema_of(given["schema"], given["language"])
     auth = sources.sign_in(road, given["user"], given["auth"])
     return (

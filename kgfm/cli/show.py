@@ -31,6 +31,17 @@ def counts(found: Mapping[str, int]) -> str:
     return ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in found.items())
 
 
+def conventions(source: Mapping[str, Any], *, guessed: bool) -> Iterator[str]:
+    """Yield by which conventions a graph was read, and what was left out for them."""
+    from kgfm.stores.conventions import CONVENTIONS
+
+    for name in source.get("conventions", ()):
+        other = " (by its predicates; --convention plain reads without)" if guessed else ""
+        yield f"convention {name}: {CONVENTIONS[name].what}{other}"
+    if left_out := source.get("left_out"):
+        yield f"left out: {counts(left_out)}"
+
+
 def graph_info(found: Mapping[str, Any]) -> str:
     """Return what a graph holds, in numbers."""
     shares = {"label": "with_label", "description": "with_description", "alias": "with_alias"}
@@ -52,6 +63,7 @@ def graph_info(found: Mapping[str, Any]) -> str:
         rows.append([name, f"{count:,}"])
     rows += [[f"degree {name}", f"{value:,.1f}"] for name, value in found["degree"].items()]
     lines = [aligned(rows), *_tail(found["degree_tail"])]
+    lines += conventions(found["source"], guessed="convention" not in found["source"].get("options", {}))
     for title, entries, count in (
         ("entities by type", [(e["type"], "", e["entities"]) for e in found["by_type"]], "types"),
         (

@@ -23,7 +23,7 @@ SECRET = "KGFM_PASSWORD"
 _BOLT = re.compile(r"(bolt|neo4j)(\+s|\+ssc)?://", re.I)
 # Given by other means than --set, or no plain value.
 _ELSEWHERE = {
-    *("schema", "auth", "source", "on_error", "rejects"),
+    *("schema", "auth", "source", "on_error", "rejects", "convention"),
     *("mapping", "progress", "say", "driver"),
 }
 _TABLES = {"entities", "relations", "columns"}
@@ -220,6 +220,7 @@ def refuse_others(given: Mapping[str, Any], road: str, kept: Sequence[str]) -> N
         if value and name not in kept:
             goes = {"user": "a server", "auth": "a server", "schema": "RDF, tables and servers"}
             goes["language"] = goes["schema"]
+            goes["convention"] = "RDF and servers"
             goes["on_error"] = "a table of triples or a layout"
             raise ValueError(
                 f"--{name.replace('_', '-')} goes with {goes.get(name, 'a table of triples')}, "

@@ -4,7 +4,7 @@ from kgfm.graph.build import GraphBuilder
 from kgfm.graph.describe import describe
 from kgfm.graph.knowledge_graph import KnowledgeGraph
 from kgfm.graph.records import EntityRecord
-from kgfm.graph.schema import GraphSchema, local_name
+from kgfm.graph.schema import GraphSchema, local_name, readable_name
 from kgfm.graph.strings import StringTable
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "StringTable",
     "describe",
     "local_name",
+    "readable_name",
 ]

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Int, Int64
 from kgfm.graph.columns import Coded, EdgeColumn, Values, num_other_values, taken, tie_rank
 from kgfm.graph.order import Arrays, boundaries, distinct_triples, kept_triples, triple_arrays
 from kgfm.graph.records import EntityRecord, as_json, merged
-from kgfm.graph.schema import local_name
+from kgfm.graph.schema import local_name, readable_name
 from kgfm.graph.strings import StringTable, has_surrogate
 
 T = TypeVar("T")
@@ -206,7 +206,7 @@ class GraphBuilder:
             if record.attributes:
                 attributes[row] = as_json(record.attributes)
         labelled = np.fromiter(map(bool, labels), bool, len(labels))
-        names = [label or local_name(key) for label, key in zip(labels, keys, strict=True)]
+        names = [label or readable_name(key) for label, key in zip(labels, keys, strict=True)]
         _warn_of_missing_labels(keys, names, labelled)
         aliases = {
             row: sorted({*filter(None, record.aliases)} - {names[row]})

@@ -16,6 +16,8 @@ OWL = "http://www.w3.org/2002/07/owl#"
 SKOS = "http://www.w3.org/2004/02/skos/core#"
 FOAF = "http://xmlns.com/foaf/0.1/"
 DCTERMS = "http://purl.org/dc/terms/"
+OBO = "http://purl.obolibrary.org/obo/"
+OBO_IN_OWL = "http://www.geneontology.org/formats/oboInOwl#"
 SCHEMA = ("https://schema.org/", "http://schema.org/")
 
 # In IRIs the scheme is lower case by custom; "Re:Zero" and "Alien: Covenant" are names.
@@ -35,7 +37,8 @@ class GraphSchema:
         type: What kind of thing it is; these make types, not triples.
         subclass: What links a class to one above it: what is of the first is of the second too.
         language: Tags of the languages to keep, in order of preference; ``""`` is a text without a
-            tag, ``"en"`` also stands for ``en-GB``, ``"*"`` for every language.
+            tag, ``"en"`` also stands for ``en-GB``, which comes right behind it, ``"*"`` for every
+            language. ``mul``, which names something in many languages, is kept too, as the last.
         key: Columns that may hold the key in a table of entities or relations.
         ignore: Predicates that speak of the vocabulary or of triples, and become no triples.
         separator: Stands between several aliases or types in one field of a table.
@@ -53,6 +56,9 @@ class GraphSchema:
     alias: tuple[str, ...] = (
         SKOS + "altLabel",
         *(base + "alternateName" for base in SCHEMA),
+        *(OBO_IN_OWL + f"has{kind}Synonym" for kind in ("Exact", "Related", "Narrow", "Broad")),
+        OBO + "IAO_0000118",
+        SKOS + "hiddenLabel",
         "alias",
         "aliases",
     )
@@ -60,6 +66,7 @@ class GraphSchema:
         *(base + "description" for base in SCHEMA),
         DCTERMS + "description",
         SKOS + "definition",
+        OBO + "IAO_0000115",
         RDFS + "comment",
         "description",
     )
@@ -107,12 +114,20 @@ class GraphSchema:
         return cls(**given)
 
     def language_rank(self, tag: str) -> int | None:
-        """Return the place of a language tag in the order of preference; ``None`` if unwanted."""
-        tag = tag.lower()
-        for rank, wanted in enumerate(map(str.lower, self.language)):
-            if wanted in ("*", tag) or (wanted and tag.startswith(wanted + "-")):
-                return rank
-        return None
+        """Return the place of a language tag in the order of preference; ``None`` if unwanted.
+
+        >>> schema = GraphSchema(language=("en", ""))
+        >>> [schema.language_rank(tag) for tag in ("en", "en-GB", "", "mul", "de")]
+        [0, 1, 2, 4, None]
+        """
+        tag = tag.lower().replace("_", "-")
+        wanted = [name.lower().replace("_", "-") for name in self.language]
+        if tag in wanted:
+            return 2 * wanted.index(tag)
+        for rank, name in enumerate(wanted):
+            if name == "*" or (name and tag.startswith(name + "-")):
+                return 2 * rank + (name != "*")
+        return 2 * len(wanted) if tag == "mul" else None
 
 
 def local_name(key: str) -> str:
@@ -128,6 +143,16 @@ def local_name(key: str) -> str:
     stem = key.rstrip("#/:")
     last = stem[1 + max(map(stem.rfind, "#/:")) :] if ":" in stem else ""
     return (unquote(last, errors="replace") if "%" in last else last) or key
+
+
+def readable_name(key: str) -> str:
+    """Return the local name of an IRI with spaces for underscores, as it stands in for a label.
+
+    >>> readable_name("http://dbpedia.org/resource/New_York_City"), readable_name("a_b")
+    ('New York City', 'a_b')
+    """
+    name = local_name(key)
+    return name if name == key else " ".join(name.replace("_", " ").split()) or name
 
 
 def as_words(name: str) -> str:

@@ -8,7 +8,7 @@ from threading import Lock
 import numpy as np
 from jaxtyping import Int64
 
-from kgfm.graph import EntityRecord, KnowledgeGraph, local_name
+from kgfm.graph import EntityRecord, KnowledgeGraph, local_name, readable_name
 from kgfm.graph.records import as_text
 from kgfm.graph.schema import as_words
 from kgfm.retrieval.server import GraphServer
@@ -162,7 +162,7 @@ class _Labels(Sequence[str]):
 
     def __getitem__(self, row: int) -> str:  # type: ignore[override]
         key, record = self._keys[row], self._records.get(row)
-        return (record.label if record else "") or local_name(key)
+        return (record.label if record else "") or readable_name(key)
 
     def __len__(self) -> int:
         return len(self._keys)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kgfm.graph import EntityRecord, GraphBuilder, GraphSchema, KnowledgeGraph
+from kgfm.stores import conventions
 from kgfm.stores.literals import Literal, Triple
 from kgfm.stores.rdf_meaning import Meaning
 from kgfm.stores.rdf_sources import ARCHIVES, Sources
@@ -27,6 +28,7 @@ def read(
     graphs: Sequence[str] | None = None,
     graph_attribute: str | None = None,
     same_as: bool = False,
+    convention: str | Sequence[str] | None = None,
     allow_remote: Collection[str] = (),
     progress: Callable[[int], None] | None = None,
     source: Mapping[str, Any] | None = None,
@@ -57,16 +59,19 @@ def read(
         same_as: Whether entities that ``owl:sameAs`` links become one. It has the smallest of
             their keys (an IRI before a blank node), all that is known about any of them, and the
             other keys in the attribute ``owl:sameAs``.
+        convention: Names of :data:`~kgfm.stores.conventions.CONVENTIONS` to read by, ``"plain"``
+            for none; guessed from the predicates if not given. The manifest's ``source`` names them.
         allow_remote: Hosts from which a file, or the context of a JSON-LD file, may be fetched.
         progress: Told now and then how many statements have been read.
         source: What to remember of where the graph comes from; by default the files' hashes.
 
     Raises:
-        ValueError: A file is malformed, nested too deeply or would grow without bound; the message
+        ValueError: There is no such convention; or a file is malformed, nested too deeply or would grow without bound; the message
             names it, and the line where there is one.
         PermissionError: An address is on a host that was not named.
     """
     schema = schema or GraphSchema()
+    wanted = None if convention is None else conventions.named(convention)
     statements = Statements(with_graphs=graph_attribute is not None)
     origin: dict[str, Any] = {"store": "rdf"}
     for part in _parts(given, origin, Sources((), format, allow_remote), base, graphs):
@@ -74,11 +79,19 @@ def read(
     origin["blank_node_ties"] = statements.close()
     if same_as:
         statements.merge_same()
+    followed = conventions.known_by(statements) if wanted is None else wanted
+    followed = [name for name in followed if name != conventions.PLAIN]
+    taken = conventions.follow(followed, statements, schema)
+    if followed:
+        origin["conventions"] = followed
+    if taken:
+        origin["left_out"] = taken
     chosen: dict[str, Any] = {
         "format": format,
         "base": base,
         "graphs": graphs and [*graphs],
         "same_as": same_as,
+        "convention": wanted,
     }
     chosen |= {"graph_attribute": graph_attribute, "allow_remote": [*allow_remote]}
     options = {name: value for name, value in chosen.items() if value}
@@ -118,5 +131,6 @@ def describe(triples: Iterable[Triple], schema: GraphSchema) -> dict[str, Entity
     statements = Statements()
     statements.extend([([s for s, *_ in given], [p for _, p, _ in given], ends, kinds, [])])
     statements.close()
+    conventions.follow(conventions.known_by(statements), statements, schema)
     meaning = Meaning(statements, schema)
     return {record.key: record for record in meaning.records(meaning.known())}

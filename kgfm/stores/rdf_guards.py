@@ -43,18 +43,21 @@ class _Guarded(io.RawIOBase):
         super().__init__()
         self._stream, self._guard = stream, guard
         self._at_start, self._at_end = True, False
+        self._ready = b""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        block = self._stream.read(len(buffer))
-        if self._at_start:
-            block = block.removeprefix(_BOM)
-            self._at_start = False
-        if not self._at_end:
+        while not self._ready and not self._at_end:
+            block = self._stream.read(len(buffer))
+            if self._at_start:
+                block = block.removeprefix(_BOM)
+                self._at_start = False
             self._guard.see(block)
             self._at_end = not block
+            self._ready = self._guard.passed(block)
+        block, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
         buffer[: len(block)] = block
         return len(block)
 
@@ -70,6 +73,10 @@ class _Guard:
         """Take in the next block; an empty one ends the document."""
         raise NotImplementedError
 
+    def passed(self, block: bytes) -> bytes:
+        """Return what the parser gets of a block that was seen, and of what was held back."""
+        return block
+
     def refuse(self, line: int) -> NoReturn:
         raise ValueError(
             f"{self.name}, line {line}: nested more than {MAX_DEPTH} levels deep. Give the inner "
@@ -77,8 +84,17 @@ class _Guard:
         )
 
 
+NO_LANGUAGE = "x-kgfm-none"
+"""Stands for ``xml:lang=""``, by which a text has no language whatever holds around it (XML 1.0,
+sec. 2.12), and which the parser refuses."""
+_EMPTY_LANGUAGE = re.compile(rb"""(\sxml:lang\s*=\s*)(?:""|'')""")
+
+
 class _Xml(_Guard):
-    """RDF/XML: short entities for namespaces and the like pass, others do not."""
+    """RDF/XML: short entities for namespaces and the like pass, others do not.
+
+    An empty language is written out as :data:`NO_LANGUAGE`.
+    """
 
     def __init__(self, stream: BufferedIOBase, name: str) -> None:
         super().__init__(stream, name)
@@ -87,6 +103,24 @@ class _Xml(_Guard):
         self._parser.StartElementHandler = self._open
         self._parser.EndElementHandler = self._close
         self._longest = self._uses = self._size = 0
+        self._held, self._place = b"", 0
+        self._empty: list[int] = []
+
+    def passed(self, block: bytes) -> bytes:
+        """Return the block up to where a tag is not whole."""
+        text = self._held + block
+        end = text.rfind(b"<") if block else -1
+        end = len(text) if end < 0 or b">" in text[end:] else end
+        parts, done = [], 0
+        for place in self._empty:
+            tag = _EMPTY_LANGUAGE.search(text, place - self._place, end)
+            if tag is not None:
+                parts += [text[done : tag.end(1)], b'"%s"' % NO_LANGUAGE.encode()]
+                done = tag.end()
+        self._empty.clear()
+        self._held = text[end:]
+        self._place += end
+        return b"".join([*parts, text[done:end]])
 
     def see(self, block: bytes) -> None:
         try:
@@ -111,8 +145,10 @@ class _Xml(_Guard):
             )
         self._longest = max(self._longest, len(value))
 
-    def _open(self, *_: Any) -> None:
+    def _open(self, _: str, attributes: dict[str, str]) -> None:
         self.depth += 1
+        if attributes.get("xml:lang") == "":
+            self._empty.append(self._parser.CurrentByteIndex)
         if self.depth > MAX_DEPTH:
             self.refuse(self._parser.CurrentLineNumber)
 
@@ -155,15 +191,34 @@ class _Lines(_Guard):
             self.refuse(number)
 
 
+# A map by type, id or index has no meaning on another name for a keyword; the parser makes
+# predicates of what stands in it.
+_KEYWORD, _CONTAINER = rb'"@id"\s*:\s*"(@[a-z]+)"', rb'"@container"\s*:'
+_MAP_OF_KEYWORD = re.compile(
+    rb"%s[^{}]{0,500}%s|%s[^{}]{0,500}%s" % (_KEYWORD, _CONTAINER, _CONTAINER, _KEYWORD)
+)
+_OVERLAP = 1000
+
+
 class _Json(_Guard):
-    """JSON-LD: the brackets outside of strings."""
+    """JSON-LD: the brackets outside of strings, and what the parser would read wrongly."""
 
     def __init__(self, stream: BufferedIOBase, name: str) -> None:
         super().__init__(stream, name)
         self._in_string = False
-        self._rest = b""
+        self._rest = self._tail = b""
 
     def see(self, block: bytes) -> None:
+        text = self._tail + block
+        if b"@container" in text and (found := _MAP_OF_KEYWORD.search(text)):
+            keyword = (found[1] or found[2]).decode()
+            line = self.line - self._tail.count(b"\n") + text.count(b"\n", 0, found.start())
+            raise ValueError(
+                f"{self.name}, line {line}: a term stands for {keyword} and has a @container, and "
+                "what it holds would be read wrongly. Write the nodes as a list under "
+                f"{keyword}, each with its @id and @type."
+            )
+        self._tail = text[-_OVERLAP:]
         block = _ESCAPE.sub(b"", self._rest + block)
         self._rest = block[-1:] if block.endswith(b"\\") else b""
         parts = block.removesuffix(b"\\").split(b'"')

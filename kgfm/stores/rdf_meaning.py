@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from kgfm.graph import EntityRecord, GraphBuilder, GraphSchema, local_name
+from kgfm.graph import EntityRecord, GraphBuilder, GraphSchema, readable_name
 from kgfm.graph.schema import OWL, RDF, RDFS
 from kgfm.stores.literals import Literal, value_of
 from kgfm.stores.rdf_reified import EDGE_ATTRIBUTE, Reified
@@ -21,7 +21,7 @@ CLASSES = {RDFS + "Class", OWL + "Class"}
 META = {
     *CLASSES,
     *(RDFS + name for name in ("Datatype",)),
-    *[RDF + "Property"],
+    *[RDF + "Property", "http://wikiba.se/ontology#Property"],
     *(
         OWL + name
         for name in (
@@ -188,7 +188,7 @@ class Meaning:
         subjects, classes = self._typings
         known = {*classes.tolist()}
         nothing = {code for code in known if self.terms[code] in SAYS_NOTHING}
-        names = {code: self.label(code) or local_name(self.terms[code]) for code in known - nothing}
+        names = {code: self.label(code) or readable_name(self.terms[code]) for code in known - nothing}
         for subject, one in zip(subjects.tolist(), classes.tolist(), strict=True):
             if one in names:
                 found[subject].append(names[one])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 import numpy as np
@@ -111,11 +111,48 @@ class Statements:
         self.objects = np.where(resource, kept[self.objects], self.objects)
         self.keep(~links)
 
-    def keep(self, mask: Bool[np.ndarray, "row"]) -> None:
-        """Drop the other statements."""
-        self.subjects, self.predicates = self.subjects[mask], self.predicates[mask]
-        self.objects, self.kind = self.objects[mask], self.kind[mask]
-        self.graphs = self.graphs[mask] if len(self.graphs) else self.graphs
+    def new_code(self, term: str) -> int:
+        """Return the code of a term, which need not be there yet."""
+        code = self.code(term)
+        if code < 0:
+            code = self._codes[term] = len(self.terms)
+            self.terms.append(term)
+        return code
+
+    def keep(
+        self,
+        mask: Bool[np.ndarray, "row"],
+        copied: Sequence[tuple[int, int]] = (),
+        predicates: Sequence[int] | None = None,
+    ) -> None:
+        """Drop the other statements.
+
+        Args:
+            mask: Which statements stay.
+            copied: Pairs of a subject and a row: what that row says is said of the subject too.
+            predicates: For each of these another predicate than that of the row.
+        """
+        rows = np.array([row for _, row in copied], np.int64)
+        subjects = np.array([subject for subject, _ in copied], np.int64)
+        chosen = self.predicates[rows] if predicates is None else np.array(predicates, np.int64)
+        join = np.concatenate
+        self.subjects = join([self.subjects[mask], subjects])
+        self.predicates = join([self.predicates[mask], chosen])
+        self.objects = join([self.objects[mask], self.objects[rows]])
+        self.kind = join([self.kind[mask], self.kind[rows]])
+        if len(self.graphs):
+            self.graphs = join([self.graphs[mask], self.graphs[rows]])
+
+    def add_links(self, links: Sequence[tuple[int, int, int]]) -> None:
+        """Add statements without a literal, in the default graph."""
+        columns = np.array(links, np.int64).reshape(-1, 3).T
+        self.subjects = np.concatenate([self.subjects, columns[0]])
+        self.predicates = np.concatenate([self.predicates, columns[1]])
+        self.objects = np.concatenate([self.objects, columns[2]])
+        self.kind = np.concatenate([self.kind, np.full(columns.shape[1], -1, np.int32)])
+        if self._with_graphs:
+            default = np.full(columns.shape[1], self.new_code(""), np.int64)
+            self.graphs = np.concatenate([self.graphs, default])
 
 
 def merged(

@@ -11,7 +11,7 @@ from typing import IO, Any, cast
 
 from kgfm.graph.schema import RDF
 from kgfm.stores.literals import XSD, Literal, Triple
-from kgfm.stores.rdf_guards import guarded
+from kgfm.stores.rdf_guards import NO_LANGUAGE, guarded
 
 Kind = tuple[str, str]
 """IRI of a literal's datatype, and its language."""
@@ -69,9 +69,19 @@ def read_document(
         blocks = cast(IO[bytes], guarded(stream, suffix, name))
         quads = ox.parse(blocks, format=format, base_iri=base)
         has_graphs = format is not None and format.supports_datasets
-        yield from read_quads(quads, name, scope=scope, graphs=graphs, has_graphs=has_graphs)
+        read = read_quads(quads, name, scope=scope, graphs=graphs, has_graphs=has_graphs)
+        yield from map(_without_language, read) if suffix == "rdf" else read
     except SyntaxError as error:
         raise ValueError(_explained(error, name)) from None
+
+
+def _without_language(columns: Columns) -> Columns:
+    """Give the texts without a language, for which the guard wrote one, back as what they are."""
+    kinds = columns[3]
+    for place, kind in enumerate(kinds):
+        if kind is not None and kind[1] == NO_LANGUAGE:
+            kinds[place] = XSD + "string", ""
+    return columns
 
 
 def read_file(path: Path, suffix: str) -> Iterator[Triple]:
@@ -88,6 +98,12 @@ def _explained(error: SyntaxError, name: str) -> str:
         return (
             f"{name} takes its @context from elsewhere, and nothing is fetched unasked. Write the "
             "context into the file, or name its host: allow_remote=['example.org']."
+        )
+    if "@type must be the first key" in str(error.msg):
+        return (
+            f"{name}: a map by @type, or a @type behind other keys where types bring a context of "
+            "their own, is not read as it stands. Write @type into the objects, first; or read the "
+            'file with rdflib.Graph().parse(FILE, format="json-ld") and give that graph.'
         )
     return f"{name}, line {error.lineno}: {error.msg}." if error.lineno else f"{name}: {error.msg}."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,15 +12,22 @@ from kgfm.graph import EntityRecord, GraphSchema, KnowledgeGraph
 from kgfm.graph.records import as_name, plain
 
 ROLES = ("label", "alias", "description", "type")
+_TAGGED = re.compile(r"(.*[^\s@])@([A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*)", re.DOTALL)
 
 
 class RecordMaker:
     """Sorts the fields of rows and nodes into label, aliases, description, types and attributes.
 
     Names of fields count whatever their case. Several labels give the preferred one and aliases.
+
+    Args:
+        schema: Names of the fields, and the languages.
+        tagged: Whether names end in the tag of their language, as in ``Paris@en``: it is no part of
+            them, and those in languages that the schema does not want are left out.
     """
 
-    def __init__(self, schema: GraphSchema) -> None:
+    def __init__(self, schema: GraphSchema, *, tagged: bool = False) -> None:
+        self._schema, self._tagged = schema, tagged
         self._separator = schema.separator
         self._role = {
             name.casefold(): (role, rank)
@@ -38,15 +46,16 @@ class RecordMaker:
 
     def __call__(self, key: str, fields: Mapping[str, Any]) -> EntityRecord:
         """Return the record of the entity ``key``."""
-        found: dict[str, list[tuple[int, str]]] = {role: [] for role in ROLES}
+        found: dict[str, list[tuple[int, int, str]]] = {role: [] for role in ROLES}
         attributes: dict[str, Any] = {}
         for name, value in fields.items():
             role, rank = self._role.get(str(name).casefold(), ("", 0))
             if role:
-                found[role] += [(rank, text) for text in self._texts(value, role)]
+                for spoken, text in self._spoken(self._texts(value, role), role):
+                    found[role].append((spoken, rank, text))
             else:
                 attributes[str(name)] = value
-        in_order = {role: [text for _, text in sorted(found[role])] for role in ROLES}
+        in_order = {role: [text for *_, text in sorted(found[role])] for role in ROLES}
         labels = in_order["label"] or [""]
         descriptions = in_order["description"] or [""]
         return EntityRecord(
@@ -58,6 +67,14 @@ class RecordMaker:
             attributes,
         )
 
+    def _spoken(self, texts: Iterable[str], role: str) -> Iterator[tuple[int, str]]:
+        """Yield texts without the tags of their languages, with the place of the language."""
+        for text in texts:
+            tag = language_of(text) if self._tagged and role != "type" else ""
+            rank = self._schema.language_rank(tag) if self._tagged else 0
+            if rank is not None or not tag:
+                yield rank or 0, text.removesuffix(f"@{tag}") if tag else text
+
     def _texts(self, value: Any, role: str) -> Iterable[str]:
         several = isinstance(value, (list, tuple, set, frozenset))
         value = plain(value)
@@ -65,6 +82,16 @@ class RecordMaker:
             value = [part.strip() for part in value.split(self._separator)]
         values = value if isinstance(value, list) else [value]
         return [*filter(None, map(as_name, values))]
+
+
+def language_of(text: str) -> str:
+    """Return the tag of a language that a text ends in after an ``@``, or nothing.
+
+    >>> language_of("Paris@en"), language_of("São Paulo@pt-BR"), language_of("info@example.org")
+    ('en', 'pt-BR', '')
+    """
+    match = _TAGGED.fullmatch(text)
+    return match[2] if match else ""
 
 
 def record_of(graph: KnowledgeGraph, row: int) -> EntityRecord:

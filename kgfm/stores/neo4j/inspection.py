@@ -20,14 +20,27 @@ from kgfm.stores.neo4j.cypher import (
 )
 from kgfm.stores.neo4j.mapping import Neo4jMapping
 from kgfm.stores.neo4j.server import Server
+from kgfm.stores.records import language_of
 
 # Beyond what GraphSchema knows: what people call these properties in Neo4j, and what neosemantics
 # makes of RDF.
 _GUESSES = {
-    "label": ("title", "prefLabel", "displayName", "fullName", "skos__prefLabel", "rdfs__label"),
-    "alias": ("altLabel", "altNames", "synonyms", "alternateName", "skos__altLabel"),
-    "description": ("summary", "abstract", "definition", "comment", "rdfs__comment"),
+    "label": (
+        *("title", "prefLabel", "displayName", "fullName"),
+        *("skos__prefLabel", "rdfs__label", "sch__name", "foaf__name", "dct__title"),
+    ),
+    "alias": (
+        *("altLabel", "altNames", "synonyms", "alternateName"),
+        *("skos__altLabel", "skos__hiddenLabel", "sch__alternateName"),
+    ),
+    "description": (
+        *("summary", "abstract", "definition", "comment"),
+        *("skos__definition", "rdfs__comment", "sch__description", "dct__description"),
+    ),
 }
+NEOSEMANTICS, PLAIN = "neosemantics", "plain"
+CONVENTIONS = (NEOSEMANTICS, PLAIN)
+_RESOURCE = "Resource"
 _SAMPLE = 200
 _VECTOR = 32
 
@@ -40,6 +53,7 @@ def inspect(
     relations: Sequence[str] | None = None,
     schema: GraphSchema | None = None,
     qualified: bool = False,
+    convention: str | None = None,
 ) -> Neo4jMapping:
     """Guess how a server's nodes and relationships become a graph.
 
@@ -52,12 +66,19 @@ def inspect(
         schema: Names of the properties for label, alias and description; kgfm's guesses if
             ``None``.
         qualified: Make keys ``label/key``.
+        convention: ``"neosemantics"`` where names end in the tag of their language; ``"plain"``
+            where an ``@`` is just that; guessed from a sample if ``None``.
 
     Raises:
         KeyError: The server knows no such label, relationship type or property.
-        ValueError: Some nodes lack the key property, or its values are of mixed kinds; the message
+        ValueError: There is no such convention. Some nodes lack the key property, or its values are of mixed kinds; the message
             says what to run on the server.
     """
+    if convention not in (None, *CONVENTIONS):
+        raise ValueError(
+            f"There is no convention {convention!r} of Neo4j.{nearest(str(convention), CONVENTIONS)}"
+            f" There are {', '.join(CONVENTIONS)}; without one, kgfm looks at a sample of names."
+        )
     known = Vocabulary.of(server)
     if {ENTITY, GRAPH} <= known.labels and key is None and labels is None:
         return _own(server, known, relations)
@@ -85,7 +106,24 @@ def inspect(
     mapping = replace(
         mapping, indexed=tuple(label for label, name in nodes.items() if (label, name) in indexed)
     )
+    if convention == NEOSEMANTICS or (convention is None and _is_tagged(mapping, chosen, sample)):
+        mapping = replace(mapping, languages=(schema or GraphSchema()).language)
     return check_keys(server, known, mapping)
+
+
+def _is_tagged(
+    mapping: Neo4jMapping, labels: Iterable[str], sample: Mapping[str, Sequence[Any]]
+) -> bool:
+    """Say whether names end in the tags of languages, as neosemantics keeps them.
+
+    Its nodes are labelled Resource and have a ``uri``; not all texts have a language.
+    """
+    if _RESOURCE not in labels or "uri" not in mapping.nodes.values():
+        return False
+    values = [value for name in (*mapping.label, *mapping.alias) for value in sample[name]]
+    texts = [one for value in values for one in (value if isinstance(value, list) else [value])]
+    tagged = [isinstance(one, str) and bool(language_of(one)) for one in texts]
+    return any(tagged) and 2 * sum(tagged) >= len(tagged)
 
 
 def _own(server: Server, known: Vocabulary, relations: Sequence[str] | None) -> Neo4jMapping:

@@ -41,6 +41,8 @@ class Neo4jMapping:
         edge_attributes: Names of relationship properties that are columns even where all values
             are missing.
         own: Whether kgfm wrote these nodes, so that everything has its fixed place.
+        languages: Where names end in the tag of their language, as in ``Paris@en``, which
+            neosemantics writes: those to keep, the preferred one first.
     """
 
     nodes: Mapping[str, str | None]
@@ -55,6 +57,7 @@ class Neo4jMapping:
     qualified: bool = False
     edge_attributes: tuple[str, ...] = ()
     own: bool = field(default=False, kw_only=True)
+    languages: tuple[str, ...] = field(default=(), kw_only=True)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Neo4jMapping:
@@ -81,6 +84,7 @@ class Neo4jMapping:
             "label": ", ".join(self.label),
             "aliases": ", ".join(self.alias),
             "description": ", ".join(self.description),
+            "languages": ", ".join(one or "(none)" for one in self.languages),
             "left out": ", ".join(self.ignore),
             "attributes": "all other properties",
         }
@@ -207,8 +211,13 @@ class NodeRecords:
         self._dropped |= {n for n in mapping.nodes.values() if n is not None} - named
         self._make = RecordMaker(
             GraphSchema(
-                label=mapping.label, alias=mapping.alias, description=mapping.description, type=()
-            )
+                label=mapping.label,
+                alias=mapping.alias,
+                description=mapping.description,
+                type=(),
+                language=mapping.languages,
+            ),
+            tagged=bool(mapping.languages),
         )
 
     def is_attribute(self, name: str) -> bool:

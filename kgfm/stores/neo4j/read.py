@@ -44,6 +44,7 @@ def read(
     relations: Sequence[str] | None = None,
     schema: GraphSchema | None = None,
     qualified: bool = False,
+    convention: str | None = None,
     changed: str | None = None,
     parts: str | Path | None = None,
     page: int = PAGE,
@@ -73,6 +74,8 @@ def read(
         relations: The relationship types to read; all if ``None``.
         schema: Names of the properties for label, alias and description.
         qualified: Make keys ``label/key``.
+        convention: ``"neosemantics"`` or ``"plain"``; guessed from the names if not given
+            (:func:`~kgfm.stores.neo4j.inspection.inspect`).
         changed: A property of nodes with the moment of their last change, for a later
             :func:`~kgfm.stores.neo4j.update.update`.
         parts: A folder for what has been read; the same call goes on from there after a crash.
@@ -98,6 +101,7 @@ def read(
                 relations=relations,
                 schema=schema,
                 qualified=qualified,
+                convention=convention,
             )
             if say is not None and not mapping.own:
                 say(f"read from {server.place}:\n{mapping}")

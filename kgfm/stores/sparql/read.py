@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from kgfm.graph import GraphSchema, KnowledgeGraph
-from kgfm.stores import rdf
+from kgfm.stores import conventions, rdf
 from kgfm.stores.server import ServerUnavailableError
 from kgfm.stores.sparql.changes import ChangeRule, Kept, write_index
 from kgfm.stores.sparql.crawl import ALL, Crawl, Progress, changed
@@ -34,6 +34,7 @@ def read(
     changed: str | None = None,
     allow_remote: Collection[str] = (),
     schema: GraphSchema | None = None,
+    convention: str | Sequence[str] | None = None,
     folder: str | Path | None = None,
     page: int = 20_000,
     progress: Progress | None = None,
@@ -65,6 +66,7 @@ def read(
         allow_remote: Hosts that the endpoint may ask where ``where`` or ``changed`` says
             ``SERVICE``.
         schema: What predicates mean; see :class:`~kgfm.graph.GraphSchema`.
+        convention: As in :func:`kgfm.stores.rdf.read`.
         folder: Where pages wait until all are there. A run that was cut off goes on from what it
             left here; by default a temporary folder, which a crash loses. With ``modified`` or
             ``changed`` the pages stay, and the next reading, or :func:`update`, asks for what
@@ -93,7 +95,9 @@ def read(
     pattern = where if cls is None else f"?s a {iri(cls)}"
     shape: dict[str, Any] = {"cls": cls, "where": where, "depth": depth, "blank_nodes": blank_nodes}
     shape |= {"modified": modified, "changed": changed}
-    shape |= {"allow_remote": [*allow_remote] or None}
+    if convention is not None:
+        convention = conventions.named(convention)
+    shape |= {"allow_remote": [*allow_remote] or None, "convention": convention}
     shape |= {"schema": None if schema is None else asdict(schema), "graph": list(endpoint.graph)}
     rule = None if modified is changed else ChangeRule(modified, changed)
     if rule is not None and folder is not None:
@@ -111,13 +115,15 @@ def read(
             files = _whole(endpoint, crawl, blank_nodes)
         else:
             files = Part(crawl, schema, pages).read(pattern, depth, blank_nodes)
-        graph = rdf.read(files, schema=schema, format="nt")
+        graph = rdf.read(files, schema=schema, format="nt", convention=convention)
+        said = graph.manifest["source"]
         graph.manifest["source"] = {
             "store": "sparql",
             "endpoint": endpoint.url,
             "options": {name: value for name, value in shape.items() if value is not None},
             "state": None if state is None else state.as_json(),
-            "blank_node_ties": graph.manifest["source"].get("blank_node_ties", 0),
+            "blank_node_ties": said.get("blank_node_ties", 0),
+            **{name: said[name] for name in ("conventions", "left_out") if name in said},
         }
         if rule is None or state is None:
             pages.replace(gone)  # so that they go all at once
@@ -143,7 +149,7 @@ def update(old: KnowledgeGraph, source: Any = None, **options: Any) -> Knowledge
     """
     origin = old.manifest["source"]
     shape = ("cls", "where", "depth", "blank_nodes", "modified", "changed", "schema",
-             "allow_remote")  # fmt: skip
+             "allow_remote", "convention")  # fmt: skip
     given = {name: options.pop(name) for name in (*shape, "folder", "page", "progress")
              if name in options}  # fmt: skip
     place = source or origin["endpoint"]
