@@ -94,6 +94,24 @@ def test_the_exponent_of_a_power_law_is_found_again() -> None:
 # -- check ----------------------------------------------------------------------------------------
 
 
+def test_the_scripts_of_names_are_said_and_what_that_means(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kg = graph(
+        [("a", "東京タワー", ("Tokyo Tower",)), ("b", "Киев"), ("c", "부산")], [("a", "r", "b")]
+    )
+    (found,) = (finding for finding in check(kg) if finding.name == "scripts")
+    assert found.level == "note"
+    assert "Han (1), Katakana (1)" in found.says
+    assert "Han, Hangul, Katakana: names are found among letters without spaces" in found.says
+    kg.save(tmp_path / "kg")
+    main(["graph", "check", str(tmp_path / "kg")])
+    assert capsys.readouterr().out.startswith("names in Han (1), ")
+    sound().save(tmp_path / "latin")
+    main(["graph", "check", str(tmp_path / "latin")])
+    assert capsys.readouterr().out.startswith("names in Latin (8)\n")
+
+
 def test_a_sound_graph_has_nothing_to_mend() -> None:
     assert check(sound()) == []
 

@@ -104,6 +104,7 @@ def graph_check(given: Sequence[str]) -> None:
     add_json_option(parser, "the findings")
     options = parse_options(parser, given)
     found = verbs.check(options.graph, cache=options.cache)
+    say(f"names in {verbs.scripts(options.graph, cache=options.cache)}\n")
     say(show.findings(found))
     from kgfm.linking.check import as_json
 

@@ -59,8 +59,7 @@ def add_build_options(parser: ArgumentParser) -> None:
         "--convention",
         type=str,
         nargs="+",
-        help="In place of what the names look like: obo, skos-xl, wikidata; neosemantics for Neo4j; "
-        "plain for none.",
+        help="In place of a guess: obo, skos-xl, wikidata; neosemantics for Neo4j; plain for none.",
     )
     parser.add_argument("--layout", type=str | None, help=f"One of {', '.join(_layouts())}.")
     parser.add_argument(

@@ -63,7 +63,9 @@ def graph_info(found: Mapping[str, Any]) -> str:
         rows.append([name, f"{count:,}"])
     rows += [[f"degree {name}", f"{value:,.1f}"] for name, value in found["degree"].items()]
     lines = [aligned(rows), *_tail(found["degree_tail"])]
-    lines += conventions(found["source"], guessed="convention" not in found["source"].get("options", {}))
+    lines += conventions(
+        found["source"], guessed="convention" not in found["source"].get("options", {})
+    )
     for title, entries, count in (
         ("entities by type", [(e["type"], "", e["entities"]) for e in found["by_type"]], "types"),
         (

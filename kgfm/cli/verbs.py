@@ -44,6 +44,13 @@ def check(graph: str | Path, *, cache: str = "cache") -> list[Finding]:
     return look(KnowledgeGraph.open(opened.path, verify=True) if opened.path else opened)
 
 
+def scripts(graph: str | Path, *, cache: str = "cache") -> str:
+    """Return the scripts that the names of a graph are in, in words."""
+    from kgfm.linking.check_scripts import scripts_of, shown
+
+    return shown(scripts_of(open_graph(graph, Path(cache) / "graphs"))) or "no letters"
+
+
 def load(run: str | Path) -> Pipeline:
     """Load a saved pipeline."""
     from transformers.utils import logging

@@ -18,6 +18,7 @@ from kgfm.linking.check_names import (
     look_at_strange_labels,
     look_at_texts,
 )
+from kgfm.linking.check_scripts import look_at_scripts
 from kgfm.linking.findings import Finding
 
 _CHECKS: tuple[Callable[[KnowledgeGraph], Iterable[Finding]], ...] = (
@@ -26,6 +27,7 @@ _CHECKS: tuple[Callable[[KnowledgeGraph], Iterable[Finding]], ...] = (
     look_at_shared_labels,
     look_at_strange_labels,
     look_at_texts,
+    look_at_scripts,
     look_at_relations,
     look_at_hubs,
     look_at_triples,

@@ -24,7 +24,16 @@ TAG, LETTER, LEADING, TRAILING, STACKER, HIRAGANA, KATAKANA, VOICED, HANGUL, FLA
 KIND_SHIFT = np.uint32(24)
 CODE_MASK = np.uint32((1 << 24) - 1)
 
-_KINDS = {"w": WORD, "m": MARK, "j": JOINER, "z": SKIPPED, "s": SYMBOL, " ": SPACE, "t": TAG, "r": FLAG}
+_KINDS = {
+    "w": WORD,
+    "m": MARK,
+    "j": JOINER,
+    "z": SKIPPED,
+    "s": SYMBOL,
+    " ": SPACE,
+    "t": TAG,
+    "r": FLAG,
+}
 _KINDS |= {"c": LETTER, "l": LEADING, "v": TRAILING, "n": STACKER}
 _KINDS |= {"y": HIRAGANA, "k": KATAKANA, "x": VOICED, "h": HANGUL}
 
@@ -86,7 +95,7 @@ class FoldTable:
             self._fill(page)
 
     def _fill(self, page: int) -> None:
-        rows = []
+        rows: list[np.ndarray] = []
         for code in range(page << 8, (page + 1) << 8):
             folded = fold_code(code)
             place = ord(folded) if len(folded) == 1 else BARRIER + len(self.several) + len(rows)

@@ -8,7 +8,16 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Int64, UInt32
 
-from kgfm.linking.codes import BARRIER, FLAG, FOLD_TABLE, HANGUL, KIND_SHIFT, WALL, WORD, TokenArrays
+from kgfm.linking.codes import (
+    BARRIER,
+    FLAG,
+    FOLD_TABLE,
+    HANGUL,
+    KIND_SHIFT,
+    WALL,
+    WORD,
+    TokenArrays,
+)
 
 _HARMLESS = np.array([*map(ord, '"<>'), BARRIER], np.uint32)
 _BETWEEN_DIGITS = np.array([*map(ord, ",:'")], np.uint32)
@@ -26,8 +35,9 @@ def doubtful_mask(
 ) -> Bool[np.ndarray, "match"]:
     """Say which matches, from a first token to a last, may be a part of something more."""
     around = _Around(codes, tokens)
-    before, behind = around.side(first, first - 1, first == last), around.side(
-        last, last + 1, first == last
+    before, behind = (
+        around.side(first, first - 1, first == last),
+        around.side(last, last + 1, first == last),
     )
     found: np.ndarray = (before == 2) | (behind == 2)
     found |= (before + behind > 0) & (tokens.ends[last] - tokens.starts[first] == 1)

@@ -47,8 +47,10 @@ _TOKEN = re.compile(
 _ALIKE = {"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "Ø": "o", "Ł": "l", "Đ": "d", "Ħ": "h"}
 _ALIKE |= {"æ": "ae", "Æ": "ae", "œ": "oe", "Œ": "oe", "٫": ".", "٬": ","}
 _ALIKE |= dict.fromkeys("‘’ʼ′", "'") | dict.fromkeys("“”„", '"') | dict.fromkeys("‐‑‒–—−", "-")
-_OTHER_FORMS = ("<wide>", "<narrow>", "<font>", "<compat>")
-_OTHER_FORMS += ("<initial>", "<medial>", "<final>", "<isolated>")
+_OTHER_FORMS = tuple(
+    f"<{form}>"
+    for form in ["wide", "narrow", "font", "compat", "initial", "medial", "final", "isolated"]
+)
 
 _ACCENT_BLOCKS = (
     (0x1AB0, 0x1AFF),
@@ -111,7 +113,7 @@ def _fold(character: str) -> str:
 def _written_out(character: str) -> str:
     """Return the letters that a full-width letter, a ligature or another form stands for."""
     form = unicodedata.decomposition(character).partition(" ")[0]
-    if form in _OTHER_FORMS and not letter_kind(character) == TRAILING:
+    if form in _OTHER_FORMS and letter_kind(character) != TRAILING:
         whole = unicodedata.normalize("NFKC", character)
         if len(whole) == 1 or (len(whole) <= MOST_LETTERS and whole.isalnum()):
             return whole

@@ -10,6 +10,7 @@ import inspect
 import json
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -44,7 +45,8 @@ class SpacyLinker(Pipe):
         vocab: The pipeline's.
         name: The component's name in the pipeline.
         graph: Folder of the snapshot to link to; ``None`` if ``linker`` is a ready object, or if
-            :meth:`from_disk` brings both.
+            :meth:`from_disk` brings both. A saved pipeline finds a relative one wherever it is
+            loaded; so one that is not there is an error once it is needed.
         linker: A name, a mapping with ``name`` and arguments, or a ready linker.
         spans_key: Where in ``doc.spans`` all mentions go.
         label: Label of each span; ``None`` takes the entity's first type, or ``ENTITY``.
@@ -57,7 +59,7 @@ class SpacyLinker(Pipe):
         scorer: What :meth:`score` calls.
 
     Raises:
-        FileNotFoundError: ``graph`` is no snapshot.
+        FileNotFoundError: ``graph`` is an absolute path, and no snapshot.
         ValueError: ``alignment_mode`` or ``ents`` is unknown.
     """
 
@@ -90,7 +92,8 @@ class SpacyLinker(Pipe):
         self.batch_size = batch_size
         self.scorer = scorer
         self._linker = linker
-        self._graph = None if graph is None else _opened(graph)
+        self._given = None if graph is None else str(graph)
+        self._graph, self._absent = (None, None) if graph is None else _opened_if_there(graph)
 
     @cached_property
     def linker(self) -> BaseLinker:
@@ -99,6 +102,8 @@ class SpacyLinker(Pipe):
 
         if isinstance(self._linker, BaseLinker):
             return self._linker
+        if self._absent is not None:
+            raise self._absent
         if self._graph is None:
             raise ValueError(
                 f"The component {self.name!r} has no graph: "
@@ -192,7 +197,8 @@ class SpacyLinker(Pipe):
             "kind": "spacy linker",
             "format": FORMAT,
             "graph": {
-                "path": None if graph.path is None else str(graph.path),
+                "path": None if graph.path is None else str(graph.path.absolute()),
+                "given": self._given,
                 "fingerprint": graph.fingerprint,
             },
             "linker": {"name": name, **linker.config()},
@@ -207,6 +213,7 @@ class SpacyLinker(Pipe):
         try:
             found = json.loads(content)
             path, mark = found["graph"]["path"], found["graph"]["fingerprint"]
+            given = found["graph"].get("given")
             linker = {**found["linker"]}
             version = int(found["format"])
         except (ValueError, TypeError, KeyError) as error:
@@ -220,6 +227,9 @@ class SpacyLinker(Pipe):
             )
         if isinstance(self._linker, BaseLinker):
             return self
+        if path is not None and given == self._given and not Path(given or "").is_absolute():
+            with suppress(FileNotFoundError):
+                self._graph, self._absent = _opened(path), None
         if self._graph is None:
             if path is None:
                 raise ValueError(
@@ -227,7 +237,7 @@ class SpacyLinker(Pipe):
                     "graph and name its folder when the pipeline is loaded: "
                     f'config={{"components": {{"{self.name}": {{"graph": FOLDER}}}}}}.'
                 )
-            self._graph = _opened(path)
+            self._graph, self._absent = _opened(path), None
         if self._graph.fingerprint != mark:
             warnings.warn(
                 f"The graph in {self._graph.path} is not as it was when {self.name!r} was saved; "
@@ -247,7 +257,8 @@ class SpacyLinker(Pipe):
         """Take over what :meth:`to_disk` wrote.
 
         A graph that the pipeline's configuration names comes first, then the place where the graph
-        was when the component was saved. Where its content is another one now, a warning says so.
+        was when the component was saved; a relative path means that place as long as it is the one
+        that was saved. Where its content is another one now, a warning says so.
 
         Raises:
             FileNotFoundError: The file, or the graph that it refers to, is not there.
@@ -262,6 +273,18 @@ def _name_of(linker: Mapping[str, Any] | BaseLinker) -> str:
     if isinstance(linker, BaseLinker):
         return LINKERS.name_of(linker) or type(linker).__name__
     return str(linker["name"])
+
+
+def _opened_if_there(
+    path: str | Path,
+) -> tuple[KnowledgeGraph | None, FileNotFoundError | None]:
+    """Return the graph in a folder, or the error if a relative one is not there."""
+    try:
+        return _opened(path), None
+    except FileNotFoundError as error:
+        if Path(path).is_absolute():
+            raise
+        return None, error
 
 
 def _opened(path: str | Path) -> KnowledgeGraph:

@@ -6,6 +6,8 @@ Most names stand between white space and punctuation, and two bytes tell so. All
 
 # numba infers the types here.
 # mypy: allow-untyped-defs, allow-untyped-calls
+# numba compares numbers one by one sooner than it looks into a tuple.
+# ruff: noqa: SIM109
 
 from __future__ import annotations
 
@@ -260,7 +262,11 @@ def _level(text, tables, tokens, span, run):
             return level
     if not _may_be_odd(text, place, after):
         return _HARMLESS
-    return _DOUBTFUL if _has_odd(text, tokens, first, run) or _has_odd(text, tokens, last, run) else _HARMLESS
+    return (
+        _DOUBTFUL
+        if _has_odd(text, tokens, first, run) or _has_odd(text, tokens, last, run)
+        else _HARMLESS
+    )
 
 
 @compiled

@@ -38,18 +38,27 @@ _SCHEME = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,30}://")
 _WWW = re.compile(r"(?<!\w)www\.(?=\w)", re.IGNORECASE)
 _ADDRESS_ENDS = re.compile(r"[<>\"“”„＂＜＞「」『』《》（）［］【】，。、；！？]")
 _MAIL = re.compile(r"(?<![\w.+%@-])[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}\w{2,63}")
-_DOMAINS = "com org net edu gov mil int info biz io ai app dev eu uk de fr es nl ch pl cz ru ua cn jp"
+_DOMAINS = (
+    "com org net edu gov mil int info biz io ai app dev eu uk de fr es nl ch pl cz ru ua cn jp"
+)
 _DOMAINS += " kr br ca au nz se dk fi pt gr tr ir tw hk"
 _DOMAIN = re.compile(
     rf"(?<![\w@.-])(?:[\w-]{{1,63}}\.){{1,8}}(?:{'|'.join(_DOMAINS.split())})(?![\w-])"
     r"(?::\d{1,5})?(?:[/?#]\S*)?"
 )
-_PATH = re.compile(r"(?:~|\.{1,2}|[A-Za-z]:)?[/\\][\w.-]+[/\\]\S*|(?:~|\.{1,2}|[A-Za-z]:)[/\\][\w.-]\S*")
+_DRIVE = r"(?:~|\.{1,2}|[A-Za-z]:)"
+_PATH = re.compile(rf"{_DRIVE}?[/\\]+[\w.-]+[/\\]\S*|{_DRIVE}[/\\]+[\w.-]\S*")
+_LONGEST_ADDRESS = 2048
 _OPENING, _CLOSING = "([{<\"'“‘«", ".,;:!?)]}>\"'”’»…*"
 
-_AFTER_ANY = """의 에 에서 에게 에게서 에겐 한테 한테서 께 께서 께서는 도 만 까지 부터 보다 처럼 같이 마다 조차 마저
-밖에 뿐 이다 입니다 인 인데 이라는 이라고 이라면 이란 이며 이고 이나 이랑 이었다 이었던 하고 대로 만큼 에다 에다가 이든"""
-_AFTER_VOWEL = "는 가 를 와 로 로서 로써 로부터 랑 나 라 라는 라고 라면 란 며 다 였다 였던 예요 야 든 ㄴ"
+_AFTER_ANY = """
+    의 에 에서 에게 에게서 에겐 한테 한테서 께 께서 께서는 도 만 까지 부터 보다 처럼 같이 마다 조차
+    마저 밖에 뿐 이다 입니다 인 인데 이라는 이라고 이라면 이란 이며 이고 이나 이랑 이었다 이었던
+    하고 대로 만큼 에다 에다가 이든
+"""
+_AFTER_VOWEL = """
+    는 가 를 와 로 로서 로써 로부터 랑 나 라 라는 라고 라면 란 며 다 였다 였던 예요 야 든
+"""
 _AFTER_CONSONANT = "은 이 을 과 으로 으로서 으로써 으로부터 이에요 아"
 _MORE = "(?:는|은|도|만|의|를|을|까지|부터|조차|마저|이다|입니다|이나|라도|이라도)"
 _LONGEST_TAIL = 40
@@ -93,7 +102,9 @@ class Wholes:
             return True
         if _in_symbols(before, (first, last), after, end - start == 1):
             return True
-        if first >= _UNSPACED and (_is_letter_of_word(text, start, end) or self._in_flags(start, end)):
+        if first >= _UNSPACED and (
+            _is_letter_of_word(text, start, end) or self._in_flags(start, end)
+        ):
             return True
         if after >= _UNSPACED and _goes_on_in_korean(text, start, end):
             return True
@@ -195,9 +206,11 @@ def addresses(run: str, shift: int = 0) -> list[tuple[int, int]]:
 
 
 def _address_end(run: str, at: int, end: int | None = None) -> int:
-    """Return where an address ends: before punctuation, and before words of a script without spaces
-    that stand right behind the name of a host."""
-    end = len(run) if end is None else end
+    """Return where an address ends.
+
+    That is before punctuation, and before words of a script without spaces right behind the host.
+    """
+    end = min(len(run) if end is None else end, at + _LONGEST_ADDRESS)
     if stop := _ADDRESS_ENDS.search(run, at, end):
         end = stop.start()
     while end > at and run[end - 1] in _CLOSING:
@@ -213,7 +226,7 @@ def _in_symbols(before: str, inside: tuple[str, str], after: str, is_one: bool) 
     """Say whether signs behind belong to a name: C#, C++, Disney+; A* but not *A*."""
     sign, behind = after[:1], after[1:]
     if sign in ("#", "＃", "+", "＋") and inside[1].isalnum():
-        return not behind.isalnum()
+        return not behind.isalnum() or (is_one and sign in "#＃")
     if is_one and inside[0].isalpha():
         starred = before[-1:] == "*"
         return (sign == "*" and not starred) or (starred and before[:-1].isalnum())
@@ -222,9 +235,9 @@ def _in_symbols(before: str, inside: tuple[str, str], after: str, is_one: bool) 
 
 def _is_dotted(before: str, inside: tuple[str, str], after: str) -> bool:
     """Say whether full stops join a name to others, as in Node.js, and do not end a sentence."""
-    if after[:1] == "." and after[1:].isalpha():
-        if after[1].islower() or (after[1].isupper() and inside[1].isupper()):
-            return True
+    on = after[1:] if after[:1] == "." else ""
+    if on.isalpha() and (on.islower() or (on.isupper() and inside[1].isupper())):
+        return True
     if len(before) == 2 and before[1] == "." and before[0].isalnum():
         return inside[0].islower() or (inside[0].isupper() and before[0].isupper())
     return False
@@ -236,9 +249,10 @@ def _is_letter_of_word(text: str, start: int, end: int) -> bool:
     if not group or end - start > 8:
         return False
     around = text[start - 1 : start], text[end : end + 1]
-    return any(one and _group(one) == group for one in around) and len(
-        tokens(text[start:end]).keys
-    ) == 1
+    return (
+        any(one and _group(one) == group for one in around)
+        and len(tokens(text[start:end]).keys) == 1
+    )
 
 
 def _group(character: str) -> str:

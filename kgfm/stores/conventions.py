@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,11 +27,21 @@ ONTOLEX = "http://www.w3.org/ns/lemon/ontolex#"
 WIKIBASE = "http://wikiba.se/ontology#"
 _WIKIBASE_LINKS = tuple(
     WIKIBASE + name
-    for name in (
-        "directClaim directClaimNormalized claim statementProperty statementValue "
-        "statementValueNormalized qualifier qualifierValue qualifierValueNormalized reference "
-        "referenceValue referenceValueNormalized novalue"
-    ).split()
+    for name in [
+        "directClaim",
+        "directClaimNormalized",
+        "claim",
+        "statementProperty",
+        "statementValue",
+        "statementValueNormalized",
+        "qualifier",
+        "qualifierValue",
+        "qualifierValueNormalized",
+        "reference",
+        "referenceValue",
+        "referenceValueNormalized",
+        "novalue",
+    ]
 )
 _WIKIDATA_PROPERTY = re.compile(r"(https?://[^/]+/)prop/(?:[a-z-]+/)*([PL]\d+)")
 _NAMING = {
@@ -172,7 +182,9 @@ def _label_nodes(statements: Statements, schema: GraphSchema) -> dict[str, int]:
     nodes = np.setdiff1d(nodes, given.objects[others])
     about = np.isin(given.subjects, nodes) & ~naming
     silent = about & ~np.isin(given.predicates, _codes(given, (*_FORMS, RDF + "type")))
-    given.keep(~naming & ~about, [(subject, form) for subject, _, form in new], [p for _, p, _ in new])
+    given.keep(
+        ~naming & ~about, [(subject, form) for subject, _, form in new], [p for _, p, _ in new]
+    )
     return {"statements about labels": int(silent.sum())}
 
 
@@ -290,7 +302,7 @@ def _codes(given: Statements, terms: Iterable[str]) -> list[int]:
 
 
 def _rows(given: Statements, predicates: Iterable[str], literal: bool | None = None) -> list[int]:
-    """Return the rows of statements with some predicates, and with literals, or without, or both."""
+    """Return the rows of statements with some predicates; only literals, or only links, or all."""
     mask = np.isin(given.predicates, _codes(given, predicates))
     if literal is not None:
         mask &= (given.kind >= 0) == literal

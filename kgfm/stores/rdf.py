@@ -60,14 +60,14 @@ def read(
             their keys (an IRI before a blank node), all that is known about any of them, and the
             other keys in the attribute ``owl:sameAs``.
         convention: Names of :data:`~kgfm.stores.conventions.CONVENTIONS` to read by, ``"plain"``
-            for none; guessed from the predicates if not given. The manifest's ``source`` names them.
+            for none; guessed from the predicates if not given. The manifest's ``source`` has them.
         allow_remote: Hosts from which a file, or the context of a JSON-LD file, may be fetched.
         progress: Told now and then how many statements have been read.
         source: What to remember of where the graph comes from; by default the files' hashes.
 
     Raises:
-        ValueError: There is no such convention; or a file is malformed, nested too deeply or would grow without bound; the message
-            names it, and the line where there is one.
+        ValueError: There is no such convention; or a file is malformed, nested too deeply or would
+            grow without bound; the message names it, and the line where there is one.
         PermissionError: An address is on a host that was not named.
     """
     schema = schema or GraphSchema()

@@ -188,7 +188,9 @@ class Meaning:
         subjects, classes = self._typings
         known = {*classes.tolist()}
         nothing = {code for code in known if self.terms[code] in SAYS_NOTHING}
-        names = {code: self.label(code) or readable_name(self.terms[code]) for code in known - nothing}
+        names = {
+            code: self.label(code) or readable_name(self.terms[code]) for code in known - nothing
+        }
         for subject, one in zip(subjects.tolist(), classes.tolist(), strict=True):
             if one in names:
                 found[subject].append(names[one])

@@ -71,13 +71,13 @@ def inspect(
 
     Raises:
         KeyError: The server knows no such label, relationship type or property.
-        ValueError: There is no such convention. Some nodes lack the key property, or its values are of mixed kinds; the message
-            says what to run on the server.
+        ValueError: There is no such convention. Some nodes lack the key property, or its values are
+            of mixed kinds; the message says what to run on the server.
     """
     if convention not in (None, *CONVENTIONS):
         raise ValueError(
-            f"There is no convention {convention!r} of Neo4j.{nearest(str(convention), CONVENTIONS)}"
-            f" There are {', '.join(CONVENTIONS)}; without one, kgfm looks at a sample of names."
+            f"Neo4j has no convention {convention!r}.{nearest(convention or '', CONVENTIONS)} "
+            f"There are {', '.join(CONVENTIONS)}; without one, kgfm looks at a sample of names."
         )
     known = Vocabulary.of(server)
     if {ENTITY, GRAPH} <= known.labels and key is None and labels is None:
