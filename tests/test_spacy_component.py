@@ -227,6 +227,24 @@ def test_a_saved_pipeline_whose_graph_moved_or_changed_says_so(folder, tmp_path)
         spacy.load(tmp_path / "nlp", config=moved)
 
 
+def test_a_pipeline_over_a_relative_path_finds_its_graph_from_anywhere(
+    folder, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    KnowledgeGraph.open(folder).save("snap")
+    nlp = pipeline("snap")
+    before = links(nlp(TEXT))
+    nlp.to_disk("nlp")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert links(spacy.load(tmp_path / "nlp")(TEXT)) == before
+    KnowledgeGraph.from_records(ENTITIES[:1], []).save("snap")  # another graph of that name
+    assert links(spacy.load(tmp_path / "nlp")(TEXT)) == before
+    nlp = pipeline("nowhere")
+    with pytest.raises(FileNotFoundError, match="kgfm graph build"):
+        nlp(TEXT)
+
+
 def test_a_ranked_linker_with_its_weights_comes_back_from_disk(folder, tmp_path):
     examples = [
         Gold("Heat ran.", None, (Mention(0, 4, "Heat", "film/Heat"),)),

@@ -4,6 +4,7 @@ import bz2
 import datetime
 import gzip
 import io
+import json
 import lzma
 import tarfile
 import time
@@ -288,6 +289,36 @@ def test_xml_entities_for_namespaces_are_fine(tmp_path: Path) -> None:
     )
     with pytest.warns(UserWarning, match="2 of 2"):
         assert triples_of(KnowledgeGraph.from_rdf(path)) == [(EX + "a", EX + "p", EX + "b")]
+
+
+@pytest.mark.parametrize("block", [1, 7, 1 << 18])
+def test_an_empty_language_in_xml_means_none(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kgfm.stores.rdf_guards._BLOCK", block)
+    text = (
+        f'<rdf:RDF xmlns:rdf="{TYPE.removesuffix("type")}" xmlns:e="{EX}" xml:lang="de" '
+        'xmlns:s="http://www.w3.org/2000/01/rdf-schema#">'
+        f"<rdf:Description rdf:about=\"{EX}a\"><s:label xml:lang=''>None</s:label>"
+        f'<s:label >Deutsch</s:label><s:comment xml:lang = "">say xml:lang="" {"x" * 50}</s:comment>'
+        "<!-- xml:lang='' -->"
+        f'<e:r rdf:resource="{EX}b"/></rdf:Description></rdf:RDF>'
+    )
+    with pytest.warns(UserWarning, match="1 of 2"):
+        graph = KnowledgeGraph.from_rdf(io.BytesIO(text.encode()), format="rdf")
+    row = graph.row(EX + "a")
+    assert graph.names(row) == ("None",)
+    assert graph.descriptions[row].startswith('say xml:lang="" ')
+
+
+@pytest.mark.parametrize("container", ["@type", "@id", "@index"])
+def test_a_map_on_another_name_of_a_keyword_is_refused_in_json_ld(container: str) -> None:
+    terms = {"by": {"@container": container, "@id": "@graph"}, "n": f"{EX}n"}
+    text = json.dumps({"@context": terms, "by": {"T": [{"@id": f"{EX}a", "n": "A"}]}})
+    with pytest.raises(ValueError, match="line 1: a term stands for @graph and has a @container"):
+        KnowledgeGraph.from_rdf(io.BytesIO(text.encode()), format="jsonld")
+    ordinary = text.replace('"@graph"', f'"{EX}by"').replace('"T"', f'"{EX}T"')
+    if container == "@type":
+        with pytest.raises(ValueError, match="Write @type into the objects"):
+            KnowledgeGraph.from_rdf(io.BytesIO(ordinary.encode()), format="jsonld")
 
 
 # -- where RDF may be ------------------------------------------------------------------------------

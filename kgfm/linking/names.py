@@ -51,8 +51,10 @@ _ARGUMENTS = (
 class Linker(BaseLinker):
     """Find the labels and aliases of a graph's entities in texts.
 
-    A name matches whole tokens (runs of word characters, or single symbols), whatever its case,
-    its accents and the white space between its tokens. From left to right the longest name wins.
+    A name matches whole tokens (runs of word characters, single symbols, or letters of scripts
+    that put no space between words), whatever its case, its accents, the forms of its letters and
+    the white space between its tokens, but for what is a part of something more
+    (:mod:`kgfm.linking.wholes`). From left to right the longest name wins.
     Of several entities with the same name, those come first whose name is spelled exactly as in
     the text, then those with more triples (:meth:`NameDictionary.candidates` has the score). All
     that were weighed, the chosen one first and at most 16, are the mention's ``candidates``.
