@@ -39,14 +39,15 @@ learned. In a recipe: `linker: {name: names, context: true}`.
 
 ## Scripts
 
-Words that no space parts, as in Chinese, Japanese, Thai, Lao, Khmer and Burmese, are read letter by
-letter, so that names are found among them: the longest first, but no dictionary says where other
-words end, and a name that happens to stand across two words is found too. A name of one letter
-counts only where no other letter of its script touches it, katakana goes by whole runs, and a
-Korean name begins a word and ends it, but for particles that may follow it ("서울에서는"; of two
-readings, such as 고양 + 이 and 고양이, the name is taken). One letter may stand for several: ß for
-ss, œ for oe, the ligature ﬁ for fi; full-width letters and Korean written out letter by letter are the
-same as others.
+Words that no space parts, as in Chinese, Japanese, Thai, Lao, Khmer and Burmese, are
+read letter by letter, so that names are found among them: the longest first, but no
+dictionary says where other words end, and a name that happens to stand across two
+words is found too. A name of one letter counts only where no other letter of its
+script touches it, katakana goes by whole runs, and a Korean name begins a word and
+ends it, but for particles that may follow it ("서울에서는"; of two readings, such as 고양 +
+이 and 고양이, the name is taken). One letter may stand for several: ß for ss, œ for oe,
+the ligature ﬁ for fi; full-width letters and Korean written out letter by letter are
+the same as others.
 
 No name is found inside of a number (300 in 1,300), of what a sign belongs to (C in C#, T in
 T-shirt), of an address or a path, or of a row of flags. `kgfm graph check` says which scripts a

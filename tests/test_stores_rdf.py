@@ -298,7 +298,8 @@ def test_an_empty_language_in_xml_means_none(block: int, monkeypatch: pytest.Mon
         f'<rdf:RDF xmlns:rdf="{TYPE.removesuffix("type")}" xmlns:e="{EX}" xml:lang="de" '
         'xmlns:s="http://www.w3.org/2000/01/rdf-schema#">'
         f"<rdf:Description rdf:about=\"{EX}a\"><s:label xml:lang=''>None</s:label>"
-        f'<s:label >Deutsch</s:label><s:comment xml:lang = "">say xml:lang="" {"x" * 50}</s:comment>'
+        '<s:label >Deutsch</s:label><s:comment xml:lang = "">say xml:lang="" '
+        f"{'x' * 50}</s:comment>"
         "<!-- xml:lang='' -->"
         f'<e:r rdf:resource="{EX}b"/></rdf:Description></rdf:RDF>'
     )

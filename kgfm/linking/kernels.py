@@ -231,13 +231,13 @@ def find(text, size, tables, words, names, space):
 
 
 @compiled
-def chosen(found, wrong, parts, bounds, longest, space):
+def chosen(found, wrong, parts, bounds, longest, tokens):
     """Return texts, starts, ends and names of the matches that stay.
 
     ``bounds`` are where the texts begin; starts and ends are counted from there. ``parts`` says
     which matches are a part of something more.
     """
-    _, starts, ends, numbers, _, _, _, _, _ = space
+    starts, ends, numbers = tokens
     matches, size = np.empty((4, found.shape[1]), np.int32), 0
     at, begun, free = 0, -1, 0
     count = found[0].max() + 1 if found.shape[1] else 0

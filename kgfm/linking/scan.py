@@ -16,7 +16,7 @@ from kgfm.linking.trie import Trie
 from kgfm.linking.vocabulary import Vocabulary
 from kgfm.linking.wholes import parts_among
 
-_CHUNK, _GROWTH = 1 << 16, 8
+_CHUNK, _GROWTH = 1 << 17, 8
 _CALL, _ENOUGH = 2_000, 4_000_000
 _KERNELS = "kgfm.linking.kernels"
 
@@ -107,7 +107,7 @@ class Scanner:
             if len(doubtful):
                 spans = space[1][found[0, doubtful]], space[2][found[1, doubtful]]
                 parts[doubtful] = _parts(chunk, bounds, *(s.astype(np.int64) for s in spans))
-            yield first, after, chosen(found, wrong, parts, bounds, longest, space)
+            yield first, after, chosen(found, wrong, parts, bounds, longest, space[1:4])
 
     @cached_property
     def _arrays(self) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:

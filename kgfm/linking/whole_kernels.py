@@ -36,7 +36,7 @@ _BETWEEN_DIGITS, _JOINT, _ODD_SIGN, _OTHER, _SIGN_BEHIND = 1, 2, 4, 16, 64
 _SIGNS = np.zeros(256, np.uint8)
 for _bit, _bytes in (
     (_BETWEEN_DIGITS, b".,:'"),
-    (_JOINT, b"'-&+."),
+    (_JOINT, b"'-&+.*"),
     (_SIGN_BEHIND, b"#+*"),
     (_ODD_SIGN, b"/\\@."),
     (_OTHER, bytes(range(0x80, WALL_BYTE))),
@@ -216,7 +216,7 @@ def _is_odd_at(text, at):
     if byte == _DOT:
         return _may_be_word(text[at + 1]) and text[at + 1] != WALL_BYTE
     after = text[at + 1]
-    is_between = _may_be_word(text[at - 1]) and after != _SLASH and after != _BACKSLASH
+    is_between = _is_plain_word(text[at - 1]) and after != _SLASH and after != _BACKSLASH
     return byte == _AT or not is_between
 
 
@@ -237,36 +237,25 @@ def _may_be_odd(text, place, after):
 
 
 @compiled
-def _level(text, tables, tokens, span, run):
-    """Say what a match is: part of something more, doubtful, or harmless."""
-    places, starts, ends = tokens
-    first, last = span
-    place, after = places[first], places[last + 1]
-    is_one = first == last and ends[last] - starts[first] == 1 and _may_be_letter(text[place])
+def _wants_look(text, place, after, is_one):
+    """Say whether what stands beside a match may matter whatever else its run holds."""
     sign, inner = text[place - 1], text[after - 1]
-    joined = _SIGNS[sign] & _JOINT and _is_plain_word(text[place - 2])
-    if is_one and joined and text[place] < 0x80:
-        return _PART
-    wanted = _OTHER
-    wanted |= _JOINT if is_one else 0
-    wanted |= _BETWEEN_DIGITS if 48 <= text[place] <= 57 or 48 <= inner <= 57 else 0
     follows = np.uint8(0) if inner <= 32 else text[after]
-    signs = _SIGNS[sign] | _SIGNS[follows] | _SIGNS[inner] & _OTHER | _SIGNS[follows] >> 2 & _OTHER
-    dots = sign == _DOT and _may_be_word(text[place - 2])
-    dots |= follows == _DOT and _may_be_word(text[after + 1])
-    if dots or signs & wanted:
-        before = _before(text, tables, tokens, span, is_one)
-        behind = _behind(text, tables, tokens, span, is_one)
-        level = max(before, behind)
-        if level != _ODD:
-            return level
-    if not _may_be_odd(text, place, after):
-        return _HARMLESS
-    return (
-        _DOUBTFUL
-        if _has_odd(text, tokens, first, run) or _has_odd(text, tokens, last, run)
-        else _HARMLESS
-    )
+    if (sign == _DOT and _may_be_word(text[place - 2])) or (
+        follows == _DOT and _may_be_word(text[after + 1])
+    ):
+        return True
+    signs = _SIGNS[sign] | _SIGNS[follows] | _SIGNS[inner] & _OTHER
+    wanted = _OTHER | (_JOINT if is_one else 0)
+    wanted |= _BETWEEN_DIGITS if 48 <= text[place] <= 57 or 48 <= inner <= 57 else 0
+    return signs & wanted != 0 or _SIGNS[follows] & _SIGN_BEHIND != 0
+
+
+@compiled
+def _sides(text, tables, tokens, span, is_one):
+    """Say what stands on both sides of a match; see :func:`_one_side`."""
+    before = _before(text, tables, tokens, span, is_one)
+    return max(before, _behind(text, tables, tokens, span, is_one))
 
 
 @compiled
@@ -294,13 +283,25 @@ def part_matches(found, text, tables, tokens, doubtful):
 
     Those are filled in.
     """
-    places = tokens[0]
+    places, starts, ends = tokens
     run = np.zeros(3, np.int64)
     parts = np.zeros(found.shape[1], np.bool_)
     waiting, size = _open_matches(found, text, places, doubtful), 0
     for at in range(waiting):
         match = doubtful[at]
-        level = _level(text, tables, tokens, (found[0, match], found[1, match]), run)
+        first, last = found[0, match], found[1, match]
+        place, after = places[first], places[last + 1]
+        is_one = first == last and ends[last] - starts[first] == 1 and _may_be_letter(text[place])
+        joined = _SIGNS[text[place - 1]] & _JOINT and _is_plain_word(text[place - 2])
+        if is_one and joined and text[place] < 0x80:
+            parts[match] = True
+            continue
+        level = _ODD
+        if _wants_look(text, place, after, is_one):
+            level = _sides(text, tables, tokens, (first, last), is_one)
+        if level == _ODD and _may_be_odd(text, place, after):
+            odd = _has_odd(text, tokens, first, run) or _has_odd(text, tokens, last, run)
+            level = _DOUBTFUL if odd else _HARMLESS
         parts[match] = level == _PART
         doubtful[size] = match
         size += level == _DOUBTFUL
