@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Literal
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_names_are_found_where_no_space_is_around_them(
     ],
 )
 def test_korean_names_are_found_before_particles_and_in_no_other_word(
-    names: str, text: str, expected: str, form: str
+    names: str, text: str, expected: str, form: Literal["NFC", "NFD"]
 ) -> None:
     text = unicodedata.normalize(form, text)
     assert unicodedata.normalize("NFC", found(names, text)) == expected
