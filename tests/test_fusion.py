@@ -324,8 +324,8 @@ def test_a_tiny_model_learns_by_each_operator_what_the_text_does_not_say(name):
     model = make_model("classify", encoder="text", fusion=name, freeze=1)
     model.task.graph = None  # or the task would read the nodes by itself
     torch.manual_seed(0)
-    optimizer = torch.optim.Adam(trained_parameters(model), lr=1e-2)
-    for _ in range(80):
+    optimizer = torch.optim.Adam(trained_parameters(model), lr=5e-3)
+    for _ in range(160):
         optimizer.zero_grad()
         model.train()(batch).loss.backward()
         optimizer.step()
