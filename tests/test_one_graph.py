@@ -178,7 +178,7 @@ columns = st.sampled_from(
 )
 
 
-@pytest.mark.filterwarnings("ignore:.*have no label")
+@pytest.mark.filterwarnings("ignore:.*have no label", "ignore:.*were given again")
 @settings(max_examples=15)
 @given(graphs(), st.data())
 def test_a_random_graph_comes_back_the_same_from_wherever_it_went(

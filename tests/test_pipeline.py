@@ -376,7 +376,7 @@ def test_a_part_that_cannot_be_written_down_is_refused_before_anything_is_writte
 
 
 def test_there_is_no_pipeline_in_an_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="No pipeline in"):
+    with pytest.raises(FileNotFoundError, match="holds no pipeline"):
         Pipeline.load(tmp_path)
 
 
