@@ -72,6 +72,9 @@ def _hint(one: Any, kinds: tuple[type, ...]) -> str:
     is_number = isinstance(one, float) and one != one
     if one is None or is_number or type(one).__name__ == "NAType":
         return " Where a text is missing, leave it out or give ''."
+    if isinstance(one, Mapping) and kinds == (Example,):
+        label = next((name for name in ("target", "label", "labels") if name in one), "label")
+        return f" Of a row, write kgfm.Example(row[{_column(one)!r}], (row[{label!r}],))."
     if isinstance(one, Mapping):
         return f" Of a row, give row[{_column(one)!r}]."
     if isinstance(one, str) and kinds == (Example,):

@@ -2,7 +2,7 @@
 
 from kgfm.backbones.backbone import Backbone
 from kgfm.backbones.extra import Extra
-from kgfm.backbones.load import BACKBONES, load_backbone
+from kgfm.backbones.load import BACKBONES, check_backbone, load_backbone
 from kgfm.backbones.text import TextEncoder
 
-__all__ = ["BACKBONES", "Backbone", "Extra", "TextEncoder", "load_backbone"]
+__all__ = ["BACKBONES", "Backbone", "Extra", "TextEncoder", "check_backbone", "load_backbone"]

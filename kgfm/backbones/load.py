@@ -114,6 +114,20 @@ BACKBONES.update(
 )
 
 
+def check_backbone(given: object) -> None:
+    """Refuse what is no backbone and names none.
+
+    Raises:
+        TypeError: It is neither a name, nor a mapping with one, nor a :class:`Backbone`.
+    """
+    named = given.get("name") if isinstance(given, Mapping) else given
+    if not isinstance(named, str | Backbone):
+        raise TypeError(
+            "A backbone is given as a name, as a mapping with 'name', or as a Backbone; got "
+            f"{type(given).__name__}{' without a name' if isinstance(given, Mapping) else ''}."
+        )
+
+
 def load_backbone(backbone: str | Mapping[str, Any] | Backbone, **context: Any) -> Backbone:
     """Return a backbone by name: a local folder, then a package, then the Hugging Face hub.
 
@@ -124,6 +138,7 @@ def load_backbone(backbone: str | Mapping[str, Any] | Backbone, **context: Any) 
     Raises:
         OSError: The name is none of the three; the message names the nearest one.
     """
+    check_backbone(backbone)
     if isinstance(backbone, Backbone):
         return backbone
     given = {"name": backbone} if isinstance(backbone, str) else dict(backbone)

@@ -170,9 +170,9 @@ def taken(
 
 
 def num_other_values(triples: Given, columns: Sequence[Values | StringTable]) -> int:
-    """Count how often a triple comes again with values that it has not come with before.
+    """Count how often a triple comes again with a value that the one with the lowest has not.
 
-    One without any value adds nothing to the others, and does not count.
+    A value that is missing there adds nothing, and the same values again count once.
     """
     order = order_of(*triples)
     again = repeats(*(column[order] for column in triples))
@@ -180,11 +180,15 @@ def num_other_values(triples: Given, columns: Sequence[Values | StringTable]) ->
     shared[:-1] |= again[1:]
     rows, group = order[shared], np.cumsum(~again)[shared]
     parts = [taken(column, rows) for column in columns]
-    valued = np.logical_or.reduce([_has_value(part) for part in parts])
-    ranks = [rank[valued] for rank in (group, *map(tie_rank, parts))]
-    order = order_of(*ranks)
-    num_distinct = int((~repeats(*(rank[order] for rank in ranks))).sum())
-    return num_distinct - len(np.unique(ranks[0]))
+    ranks = [*map(tie_rank, parts)]
+    order = order_of(group, *ranks)
+    given = [rank[order] for rank in (group, *ranks)]
+    kept = np.maximum.accumulate(np.where(repeats(given[0]), 0, np.arange(len(order))))
+    others = [
+        (rank != rank[kept]) & _has_value(part)[order]
+        for rank, part in zip(given[1:], parts, strict=True)
+    ]
+    return int((np.logical_or.reduce(others) & ~repeats(*given)).sum())
 
 
 def _has_value(column: Values | StringTable) -> Bool[np.ndarray, "given"]:

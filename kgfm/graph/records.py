@@ -42,7 +42,9 @@ def is_missing(value: Any) -> bool:
         return value is None
     if type(value).__name__ in ("NAType", "NaTType"):
         return True
-    return bool(isinstance(value, (float, Decimal, np.generic)) and value != value)
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    return bool(isinstance(value, (float, np.generic)) and value != value)
 
 
 def plain(value: Any) -> Any:
@@ -55,6 +57,8 @@ def plain(value: Any) -> Any:
         return value
     if is_missing(value):
         return None
+    if isinstance(value, (np.datetime64, np.ndarray)) and value.dtype.kind == "M":
+        value = value.astype("datetime64[us]")  # finer ones are counts of nanoseconds to Python
     if hasattr(value, "item") and not isinstance(value, (str, bytes)):
         value = value.tolist() if getattr(value, "ndim", 0) else value.item()
     if isinstance(value, (list, tuple, set, frozenset)):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import torch
 
-from kgfm.backbones import TextEncoder
+from kgfm.backbones import TextEncoder, check_backbone
 from kgfm.batch import Collator, Prepared
 from kgfm.datasets.targets import resolved
 from kgfm.explain import explain
@@ -98,6 +98,7 @@ class Pipeline:
         elif not graph.num_entities:
             warnings.warn("The graph is empty, so texts stay alone.", UserWarning, stacklevel=2)
         TASKS.check(task)
+        check_backbone(backbone)
         # A live graph does what a snapshot does for the entities that it has met.
         self.graph: Any = graph
         self.parts: dict[str, Any] = {

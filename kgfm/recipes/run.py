@@ -290,12 +290,16 @@ def evaluate(
     """
     from kgfm.pipeline import Pipeline
 
+    if file is None and part not in ("train", "validation", "test"):
+        raise ValueError(f"part is train, validation or test; got {part!r}.")
     folder = Path(folder)
     pipeline = Pipeline.load(folder)
     written = folder / RECIPE
     recipe = recipe or (read_recipe(written) if written.exists() else None)
     if file is not None:
         examples: Sequence[Example] = read_examples(file, pipeline.graph)
+        if not examples:
+            raise ValueError(f"{file} holds no texts.")
         part = str(file)
     elif recipe is None:
         raise FileNotFoundError(
@@ -303,8 +307,6 @@ def evaluate(
         )
     else:
         dataset = load_dataset(replace(recipe, data=data) if data else recipe)
-        if part not in ("train", "validation", "test"):
-            raise ValueError(f"part is train, validation or test; got {part!r}.")
         part = part if getattr(dataset, part) else "validation"
         examples = getattr(dataset, part)
     say(f"{pipeline!r} on {len(examples):,} texts of {part}")

@@ -183,6 +183,11 @@ def _of_series(series: Any) -> Column:
 
         array = pyarrow.array(series, from_pandas=True)
         return _column(array.combine_chunks() if hasattr(array, "chunks") else array, "")
-    except (ImportError, ValueError, TypeError):  # Arrow's own errors are these two as well
+    except (
+        ImportError,
+        ValueError,
+        TypeError,
+        OverflowError,
+    ):  # Arrow's own are among these
         plain: list[Any] = series.astype(object).where(series.notna(), None).tolist()
         return plain

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from jaxtyping import Bool, Int
 
 from kgfm.graph import StringTable
 from kgfm.graph.build import Codes
-from kgfm.graph.records import as_name
+from kgfm.graph.records import as_name, is_missing
 from kgfm.graph.strings import has_surrogate
 
 Column = StringTable | np.ndarray | list[Any]
@@ -141,6 +142,20 @@ def _as_arrow(texts: StringTable) -> Any:
 
     buffers = [None, pyarrow.py_buffer(texts.offsets), pyarrow.py_buffer(texts.bytes)]
     return pyarrow.Array.from_buffers(pyarrow.large_string(), len(texts), buffers)
+
+
+def whole_numbers(batches: Sequence[Batch], place: int) -> None:
+    """Make a column whole numbers again where only its gaps have made floats of them."""
+    values = [*itertools.chain.from_iterable(values_of(batch.columns[place]) for batch in batches)]
+    given = [value for value in values if not is_missing(value)]
+    kinds = {type(value) for value in given}
+    if len(given) == len(values) or float not in kinds or not kinds <= {int, float}:
+        return
+    if any(value % 1 or abs(value) > 2**53 for value in given):
+        return
+    whole = iter([None if is_missing(value) else int(value) for value in values])
+    for batch in batches:
+        batch.columns[place] = list(itertools.islice(whole, len(batch)))
 
 
 def _places(codes: Codes, column: Column) -> Int[np.ndarray, "_"]:

@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 
 ROLES = ("head", "relation", "tail")
 _WORDS = {
-    "head": "head h subject subj s sub source src from start node1 entity1 arg1 left lhs parent",
+    "head": "head h subject subj s sub source src from start node1 entity1 e1 arg1 left lhs parent",
     "relation": "relation rel r predicate pred p property prop edge type relationship reltype link "
     "edgetype edgelabel relationtype relationshiptype interaction association",
-    "tail": "tail t object obj o target dst dest destination to end node2 entity2 arg2 right rhs "
-    "child",
+    "tail": "tail t object obj o target dst dest destination to end node2 entity2 e2 arg2 right "
+    "rhs child",
 }
 _ROLE = {word: role for role, words in _WORDS.items() for word in words.split()}
 # Two of these in the first line, and it is no triple.
@@ -19,7 +19,7 @@ _PLAIN = {"head", "relation", "tail", "subject", "predicate", "object", "source"
 _ASIDE = ("id", "ids", "key", "name", "label", "uri", "iri", "curie", "node", "entity", "term")
 _KEYS = {"id", "ids", "key", "uri", "iri", "curie", "qid", "identifier"}
 _TOLD = ("title", "term", "definition", "text", "pref_label", "synonyms", "category")
-_INDEX = re.compile(r"|Unnamed: 0(\.[0-9]+)?|Unnamed: 0_level_[0-9]+")
+_INDEX = re.compile(r"|__index_level_0__|Unnamed: 0(\.[0-9]+)?|Unnamed: 0_level_[0-9]+")
 
 
 def is_index(name: str) -> bool:
@@ -27,10 +27,21 @@ def is_index(name: str) -> bool:
     return _INDEX.fullmatch(name) is not None
 
 
-def is_triple_header(fields: Sequence[str]) -> bool:
-    """Say whether a line names the columns of triples, whatever words it has for them."""
+def is_triple_header(fields: Sequence[str], rows: Sequence[Sequence[str]] = ()) -> bool:
+    """Say whether a line names the columns of triples, whatever words it has for them.
+
+    Args:
+        fields: Those of the line.
+        rows: Those of some lines after it. Less plain words than ``head`` and ``tail`` are a
+            triple where another row has its head or tail too, as ``node_1 edge node_2``.
+    """
     words = {field.casefold() for field in fields}
-    return len(words & _PLAIN) > 1 or None not in columns_by_role(fields)
+    if len(words & _PLAIN) > 1:
+        return True
+    head, relation, tail = columns_by_role(fields)
+    if head is None or relation is None or tail is None:
+        return False
+    return not any(head in row or tail in row for row in rows)
 
 
 def columns_by_role(fields: Sequence[str]) -> list[str | None]:
@@ -48,7 +59,9 @@ def _role(name: str) -> str:
 
 
 def _words(name: str) -> list[str]:
-    """Return the words of a name such as ``node_1``, ``subjectId`` or ``:START_ID``."""
+    """Return the words of a name such as ``node_1``, ``subjectId`` or ``:START_ID(Film)``."""
+    own, _, kind = re.sub(r"\(.*", "", name).partition(":")  # with a type: head_id:token
+    name = kind if kind in ("START_ID", "END_ID", "TYPE") else own or kind
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     return re.findall(r"[^\W_]+", apart.casefold())
 
@@ -67,6 +80,12 @@ def key_by_name(fields: Sequence[str], known: Collection[str]) -> str | None:
     keys = [field for field in fields if (words := _words(field)) and words[-1] in _KEYS]
     index = [field for field in fields[:1] if is_index(field)]
     return next((found[0] for found in (keys, index) if len(found) == 1), None)
+
+
+def begins_with_key(fields: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Say whether a line of several fields begins with the name of a key, which no row has."""
+    words = _words(fields[0]) if len(fields) > 1 else []
+    return words[-1:] != [] and words[-1] in _KEYS and not any(fields[0] in row for row in rows)
 
 
 def looks_like_names(fields: Sequence[str]) -> bool:

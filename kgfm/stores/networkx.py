@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kgfm.graph import GraphBuilder, GraphSchema, KnowledgeGraph
 from kgfm.graph.build import in_chunks
-from kgfm.graph.records import as_name, plain
+from kgfm.graph.records import as_name
 from kgfm.stores.records import ROLES, RecordMaker, edge_values, record_of, relation_labels
 
 if TYPE_CHECKING:
@@ -76,8 +76,10 @@ def read(
     known = notes.get("edge_attributes", ())  # one that no edge has would get lost else
     for chunk in in_chunks(_edges(graph, relation, default_relation)):
         heads, names, tails, fields = zip(*chunk, strict=True)
-        others = sorted({*known, *(str(name) for row in fields for name in row)} - {relation})
-        columns = {name: [row.get(name) for row in fields] for name in others}
+        others = {*known, *(str(name) for row in fields for name in row)} - {relation}
+        if notes and "id" not in known:
+            others -= {"id"}  # read_graphml gives every edge one
+        columns = {name: [row.get(name) for row in fields] for name in sorted(others)}
         builder.add_triples(heads, names, tails, columns)
     return KnowledgeGraph.from_builder(builder, source or {"store": "networkx"})
 
@@ -124,9 +126,9 @@ def write(graph: KnowledgeGraph) -> MultiDiGraph:
     for record in records:
         known = {
             "label": record.label,
-            "alias": plain([*record.aliases]),
+            "alias": _several(record.aliases),
             "description": record.description,
-            "type": plain([*record.types]),
+            "type": _several(record.types),
         }
         fields = {names[role]: value for role, value in known.items() if value}
         fields |= record.attributes
@@ -145,6 +147,13 @@ def write(graph: KnowledgeGraph) -> MultiDiGraph:
     for edge in _written_edges(graph, [record.key for record in records], relation):
         made.add_edges_from([edge])
     return made
+
+
+def _several(texts: Iterable[str]) -> str | list[str]:
+    """Return a single text as itself, unless it would be read as several."""
+    found = [*texts]
+    one = found[0] if len(found) == 1 else "|"
+    return one if "|" not in one and one == one.strip() else found
 
 
 def _notes_of(graph: Any) -> dict[str, Any]:

@@ -26,9 +26,10 @@ def write(graph: KnowledgeGraph, *, vectors: Any = None, names: bool = True) -> 
     """Return a graph as one ``Data``: all nodes alike, a number for each relation.
 
     ``edge_index`` and ``edge_type`` count entities and relations in the order of their keys, which
-    stand in ``entity_key`` and ``relation_key``. An edge attribute ``w`` is the tensor
-    ``edge_attribute_w``, so that PyG's own tools (``subgraph``, samplers, ``ToUndirected``) take it
-    along; of texts it holds places in ``edge_texts["w"]``.
+    stand by number in ``entity_key`` and ``relation_key``; the tensor ``entity_row`` says which
+    entity a node is. An edge attribute ``w`` is the tensor ``edge_attribute_w``; of texts it holds
+    places in ``edge_texts["w"]``. PyG's own tools (``subgraph``, ``sort``, samplers,
+    ``RemoveIsolatedNodes``) take these tensors along, and many of them no lists.
 
     Args:
         graph: The graph.
@@ -44,15 +45,16 @@ def write(graph: KnowledgeGraph, *, vectors: Any = None, names: bool = True) -> 
         edge_index=torch.from_numpy(np.stack([graph.heads, graph.tails]).astype(np.int64)),
         edge_type=torch.from_numpy(graph.relations.astype(np.int64)),
         num_nodes=len(graph),
-        entity_key=list(graph.keys),
-        # No list: PyG would take one as long as there are nodes for features of these.
+        entity_row=torch.arange(len(graph)),
+        # No lists: PyG would take one as long as there are nodes for features of these.
+        entity_key=dict(enumerate(graph.keys)),
         relation_key=dict(enumerate(graph.relation_keys)),
         relation_label=dict(relation_labels(graph)),
         **_edge_tensors(graph, np.arange(graph.num_triples)),
     )
     rows = np.arange(len(graph))
     if names:
-        made.entity_fields = [_fields_of(graph, row) for row in rows.tolist()]
+        made.entity_fields = {row: _fields_of(graph, row) for row in rows.tolist()}
     if vectors is not None:
         made.x = _features(vectors, rows)
     return made
@@ -79,9 +81,10 @@ def write_hetero(graph: KnowledgeGraph, *, vectors: Any = None, names: bool = Tr
         place[rows] = np.arange(len(rows))
         store = made[name]
         store.num_nodes = len(rows)
-        store.entity_key = [graph.keys[row] for row in rows.tolist()]
+        store.entity_row = torch.arange(len(rows))
+        store.entity_key = {n: graph.keys[row] for n, row in enumerate(rows.tolist())}
         if names:
-            store.entity_fields = [_fields_of(graph, row) for row in rows.tolist()]
+            store.entity_fields = {n: _fields_of(graph, row) for n, row in enumerate(rows.tolist())}
         if vectors is not None:
             store.x = _features(vectors, rows)
     for rows in _alike(kind[graph.heads], graph.relations, kind[graph.tails]):
@@ -211,19 +214,28 @@ def _read_nodes(
     store: Any, count: int, given: Any, kind: str, builder: GraphBuilder
 ) -> Sequence[str]:
     """Add the nodes of one type, and return their keys."""
-    keys = given if given is not None else getattr(store, "entity_key", None)
+    keys = given if given is not None else _by_row(store, "entity_key")
     if keys is None:
         keys = [f"{kind}/{number}" if kind else str(number) for number in range(count)]
     if len(keys) != count:
         where = f" of type {kind!r}" if kind else ""
         raise ValueError(f"{len(keys):,} keys for {count:,} nodes{where}; give one for each.")
-    fields = getattr(store, "entity_fields", None)
+    fields = _by_row(store, "entity_fields")
     if fields is None:
         own = [kind] if kind and kind != UNTYPED else []
         fields = [{"types": own}] * count
     for key, known in zip(keys, fields, strict=True):
         builder.add_entity(EntityRecord(key, **known))
     return list(keys)
+
+
+def _by_row(store: Any, name: str) -> Sequence[Any] | None:
+    """Return what is known of each node under a name."""
+    known: Sequence[Any] | Mapping[int, Any] | None = getattr(store, name, None)
+    if not isinstance(known, Mapping):
+        return known
+    rows = getattr(store, "entity_row", None)
+    return None if rows is None else [known[row] for row in rows.tolist()]
 
 
 def _ends(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from kgfm.stores import arrow
 from kgfm.stores.batches import Table, batches_of_rows
 from kgfm.stores.rejects import Rejects, wrong_width
-from kgfm.stores.text_files import read_text_file
+from kgfm.stores.text_files import Judge, read_text_file
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?")
 _MISSING = ("nan", "NaN", "NaT", "<NA>")  # as pandas and NumPy write it
@@ -26,7 +26,7 @@ def table_of(
     rejects: Rejects,
     *,
     delimiter: str | None = None,
-    header: bool | Callable[[Sequence[str]], bool] = False,
+    header: bool | Judge = False,
     joined: bool = False,
 ) -> Table:
     """Make a table of a file, a data frame, an Arrow table, mappings or rows.

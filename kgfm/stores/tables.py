@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,17 @@ from kgfm.graph.records import as_name
 from kgfm.graph.strings import StringTable
 from kgfm.storage import sha256
 from kgfm.stores import arrow, text_files
-from kgfm.stores.batches import Batch, Column, Table, coded, faults, values_of
+from kgfm.stores.batches import (
+    Batch,
+    Column,
+    Table,
+    coded,
+    faults,
+    values_of,
+    whole_numbers,
+)
 from kgfm.stores.headers import (
+    begins_with_key,
     columns_by_role,
     is_index,
     is_triple_header,
@@ -29,6 +38,7 @@ from kgfm.stores.headers import (
 from kgfm.stores.records import RecordMaker
 from kgfm.stores.rejects import Rejects
 from kgfm.stores.rows import is_path, table_of, typed_values
+from kgfm.stores.text_files import Judge
 
 SUFFIXES = (*text_files.SUFFIXES, *arrow.SUFFIXES)
 COLUMNS = ("head", "relation", "tail")
@@ -96,11 +106,11 @@ def read(
     return made
 
 
-def _is_header(columns: Sequence[str]) -> Callable[[Sequence[str]], bool]:
+def _is_header(columns: Sequence[str]) -> Judge:
     """Judge a first line: with columns of the user's own it must name them."""
 
-    def judge(fields: Sequence[str]) -> bool:
-        return tuple(columns) != COLUMNS or is_triple_header(fields)
+    def judge(fields: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+        return tuple(columns) != COLUMNS or is_triple_header(fields, rows)
 
     return judge
 
@@ -113,7 +123,7 @@ def _warn_of_header(graph: KnowledgeGraph, name: str, first: Sequence[str]) -> N
     alone = np.count_nonzero(graph.relations == graph.relation_row(first[1])) == 1
     alone = alone and graph.degree[head] == 1 == graph.degree[tail]
     described = graph.labelled[head] or graph.labelled[tail]
-    repeats = graph.num_triples > max(3, len(graph.relation_keys)) and graph.degree.max() > 1
+    repeats = graph.num_triples > max(2, len(graph.relation_keys)) and graph.degree.max() > 1
     if alone and not described and (repeats or looks_like_names(first)):
         warnings.warn(
             f"The first line of {name}, {', '.join(first)}, was read as a triple, but looks like a "
@@ -181,9 +191,10 @@ class _Reader:
             (self._schema.key[0], self._schema.label[-1]),
             self._rejects,
             delimiter=self._delimiter,
-            header=lambda fields: (
+            header=lambda fields, rows: (
                 any(field.casefold() in known for field in fields)
                 or key_by_name(fields, self._make.known) is not None
+                or begins_with_key(fields, rows)
             ),
             joined=True,
         )
@@ -212,6 +223,8 @@ class _Reader:
             if _counts_rows(texts[place].finish() if place in texts else whole):
                 fields.remove(place)
         names = [table.columns[place] or "index" for place in fields]
+        for place in () if table.is_text else fields:
+            whole_numbers(batches, place)
         for batch in batches:
             columns = [
                 itertools.islice(typed[place], len(batch))

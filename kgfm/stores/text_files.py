@@ -20,12 +20,15 @@ from kgfm.stores.rdf_sources import PACKED, unpacked_file
 from kgfm.stores.rejects import Rejects, wrong_width
 
 T = TypeVar("T")
+Judge = Callable[[Sequence[str], Sequence[Sequence[str]]], bool]
+"""Says of the fields of a first line, and those of lines after it, whether it is a header."""
 SUFFIXES = (".tsv", ".csv", ".txt", ".tab", ".dict")
 _BLOCK = 1 << 24
 _LONGEST = 1 << 28  # of a line: what is longer is no table
 _LONGEST_QUOTED = 1 << 24
 _BOM, _UTF_16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 _NEWLINE, _RETURN, _BLANK = 10, 13, 32
+_ROWS = 1000  # of them a judge of the first line sees
 _SAMPLE = 1 << 16  # bytes of a file by which its dialect shows
 
 
@@ -35,7 +38,7 @@ def read_text_file(
     rejects: Rejects,
     *,
     delimiter: str | None = None,
-    header: bool | Callable[[Sequence[str]], bool] = False,
+    header: bool | Judge = False,
     joined: bool = False,
 ) -> Table:
     """Open a TSV or CSV file, packed (gzip, bzip2, xz, Zstandard) or not.
@@ -73,7 +76,8 @@ def read_text_file(
         raise ValueError(f"A delimiter is one character, not {dialect.delimiter!r}.")
     cut = _Cut(str(path), dialect, rejects)
     fields = [field.strip() for field in dialect.fields(lines.first)] if lines.first else []
-    is_named = bool(fields) and bool(header(fields) if callable(header) else header)
+    rows = [dialect.fields(line) for line in sample.split("\n")[1:_ROWS] if line]
+    is_named = bool(fields) and bool(header(fields, rows) if callable(header) else header)
     if is_named:
         lines.drop_first()
         # R leaves the column of its row numbers without a name.
