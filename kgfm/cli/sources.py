@@ -66,7 +66,8 @@ def check_exists(source: str) -> None:
     Raises:
         FileNotFoundError: There is none; the message says what a folder needs.
     """
-    if "://" not in source and not Path(source).is_file():
+    path = Path(source)
+    if "://" not in source and (path.is_dir() or not path.exists()):  # a pipe will do
         hint = " A folder needs --layout, which says how to read it." * Path(source).is_dir()
         raise FileNotFoundError(f"No file {source}.{hint}")
 

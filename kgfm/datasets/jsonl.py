@@ -86,8 +86,13 @@ def open_graph(path: str | Path, cache: str | Path) -> KnowledgeGraph:
         return KnowledgeGraph.open(path)
     if path.is_dir():
         raise FileNotFoundError(f"{path} holds no graph: no {MANIFEST}.")
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"There is no graph at {str(path)!r}.")
+    if not path.is_file():
+        raise ValueError(
+            f"{path} is a pipe, whose name does not say what it holds: make a snapshot of it "
+            "first, kgfm graph build PIPE --store tables --out FOLDER."
+        )
     store = store_for(path)
     source = {"store": store, "sha256": sha256(path)}
     read: Callable[[Path], KnowledgeGraph] = getattr(KnowledgeGraph, f"from_{store}")

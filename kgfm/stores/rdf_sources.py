@@ -72,7 +72,7 @@ class Sources:
         path = Path(one)
         if not self.format:  # before anything is read
             _check_name(path.name)
-        return stack.enter_context(path.open("rb")), str(path)
+        return _seekable(stack.enter_context(path.open("rb")), stack), str(path)
 
     def _documents(
         self, stream: BufferedIOBase, name: str, allowance: int = 0
@@ -164,8 +164,11 @@ class _Bounded(io.RawIOBase):
 
 
 def unpacked_file(path: Path, stack: ExitStack) -> BufferedIOBase:
-    """Open a file, unpacking it as it is read; one that grows beyond measure is refused."""
-    stream = stack.enter_context(path.open("rb"))
+    """Open a file, unpacking it as it is read; one that grows beyond measure is refused.
+
+    A pipe is copied to disk first, since what it holds shows in its beginning.
+    """
+    stream = _seekable(stack.enter_context(path.open("rb")), stack)
     packed = _unpacked(stream, stack)
     if packed is None:
         return stream
