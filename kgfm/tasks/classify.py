@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kgfm.batch import Batch, Layout, Prepared, PreparedRow, Tensors
-from kgfm.registry import check_probabilities
+from kgfm.datasets.mentions import at
 from kgfm.retrieval import Graph
-from kgfm.tasks.base import Output, Report, Task, pooled, seed_mean
-from kgfm.tasks.class_weights import Weights, label_counts, unknown, weights_of
+from kgfm.tasks.base import Output, pooled, seed_mean
 from kgfm.tasks.contrast import contrastive
-from kgfm.tasks.labels import TRIAL, Labelling, Rows, check_labels
+from kgfm.tasks.label_task import LabelTask
+from kgfm.tasks.labels import Rows
 from kgfm.tasks.probe import (
     SCALE,
     STARTS,
@@ -42,7 +42,7 @@ class RightLabels(Tensors):
     """False for texts of which nothing is known."""
 
 
-class ClassifyTask(Task):
+class ClassifyTask(LabelTask):
     """Label logits ``W norm(pool(tokens)) + b + G mean(seed nodes)``.
 
     ``norm(x) = x sqrt(d) / |x|`` for ``d`` numbers: vectors are told apart by direction.
@@ -100,27 +100,21 @@ class ClassifyTask(Task):
         start: Start = "probe",
         contrast: float = 0.0,
     ) -> None:
-        super().__init__()
-        check_labels(labels, "classify")
-        check_probabilities(dropout=dropout)
-        if start not in STARTS:
-            raise ValueError(f"start={start!r}: one of {', '.join(STARTS)}.")
-        if not contrast >= 0:
-            raise ValueError(f"contrast={contrast!r}: a weight of 0 or more, such as 1.0.")
-        self.rule = Labelling(
+        super().__init__(
+            "classify",
             labels,
             multi_label=multi_label,
-            class_weights=None if isinstance(class_weights, str) else class_weights,
+            dropout=dropout,
+            class_weights=class_weights,
             label_smoothing=label_smoothing,
             thresholds=thresholds,
             reject_below=reject_below,
         )
-        self.labels = self.rule.labels
-        self._label_row = {label: row for row, label in enumerate(self.labels)}
-        self.multi_label = multi_label
-        self.monitor = self.rule.monitor
+        if start not in STARTS:
+            raise ValueError(f"start={start!r}: one of {', '.join(STARTS)}.")
+        if not contrast >= 0:
+            raise ValueError(f"contrast={contrast!r}: a weight of 0 or more, such as 1.0.")
         self.begins, self.contrast = start, contrast
-        self.dropout = nn.Dropout(dropout)
         self.label = nn.Linear(width, len(self.labels))
         self.graph = nn.Linear(node_width, len(self.labels), bias=False) if node_width else None
         if self.graph is not None:
@@ -131,10 +125,6 @@ class ClassifyTask(Task):
         self.register_buffer(
             "towards", torch.zeros_like(self.label.weight) if is_described else None
         )
-
-    @property
-    def headline(self) -> str:
-        return self.rule.headline
 
     probes = True
 
@@ -154,22 +144,8 @@ class ClassifyTask(Task):
             if several is False and odd is not None:
                 raise ValueError(_contradiction(odd))
             several = odd is not None
-        counts = label_counts(e.target or () for e in examples)
-        labels = given.get("labels") or sorted(counts)
-        labels = dict(labels) if isinstance(labels, Mapping) else list(labels)
-        for example in examples if given.get("labels") else ():
-            for label in example.target or ():
-                if label not in labels:
-                    raise ValueError(f"{_place(example)}{unknown(label, tuple(labels))}")
-        found: dict[str, Any] = {"labels": labels, "multi_label": bool(several)}
-        weights: Weights = given.get("class_weights")
-        if weights is not None:
-            found["class_weights"] = weights_of(weights, tuple(labels), counts)
-        return found
-
-    @classmethod
-    def trial(cls) -> dict[str, Any]:
-        return {"labels": TRIAL}
+        found = cls._found(((e, e.target or ()) for e in examples), given)
+        return {**found, "multi_label": bool(several)}
 
     def target(
         self, example: Example, rows: Sequence[PreparedRow], graph: Graph | None
@@ -184,10 +160,7 @@ class ClassifyTask(Task):
             return np.zeros(0, dtype=np.int64)
         if not self.multi_label and len(example.target) > 1:
             raise ValueError(_contradiction(example))
-        for label in example.target:
-            if label not in self._label_row:
-                raise ValueError(f"{_place(example)}{unknown(label, self.labels)}")
-        return np.array([self._label_row[label] for label in example.target], dtype=np.int64)
+        return np.array(self._numbers(example, example.target), dtype=np.int64)
 
     def pack(self, prepared: Sequence[Prepared], layout: Layout) -> RightLabels | None:
         """Lay the right labels out, a row for each text."""
@@ -233,7 +206,7 @@ class ClassifyTask(Task):
             self._set(
                 Linear(scale * self.towards, other.label.bias.mean().expand(len(self.labels)))
             )
-            places = [self._label_row[label] for label in other.labels]
+            places = [self.labels.index(label) for label in other.labels]
             for mine, theirs in (
                 (self.label, other.label),
                 (self.graph, other.graph),
@@ -251,7 +224,7 @@ class ClassifyTask(Task):
         """Return what :meth:`start` needs of a batch, a row for each text with a label."""
         assert isinstance(batch.asked, RightLabels)
         assert output.vectors is not None
-        kept = self._taught(batch.asked)
+        kept = self._taught(batch.asked.known, batch.asked.label)
         return {"vectors": output.vectors[kept], "targets": batch.asked.label[kept]}
 
     def start(self, train: Rows, validation: Rows) -> dict[str, np.ndarray]:
@@ -285,10 +258,6 @@ class ClassifyTask(Task):
         self.label.weight.copy_(head.weight / width**0.5)
         self.label.bias.copy_(head.bias)
 
-    def _taught(self, asked: RightLabels) -> Bool[Tensor, "batch"]:
-        """Which texts there is something to learn from."""
-        return asked.known if self.multi_label else asked.known & (asked.label > 0).any(1)
-
     # -- tensors -----------------------------------------------------------------------------------
 
     def forward(
@@ -310,15 +279,11 @@ class ClassifyTask(Task):
         asked = batch.asked
         if not isinstance(asked, RightLabels):
             return None
-        known = self._taught(asked)
+        known = self._taught(asked.known, asked.label)
         loss = self.rule.loss(logits, asked.label, known)
         if self.contrast and self.training:
             loss = loss + self.contrast * contrastive(vectors[known], asked.label[known])
         return loss
-
-    def probabilities(self, output: Output, batch: Batch) -> Float[Tensor, "batch label"]:
-        """Sigmoid of each logit (multi-label), or softmax over the labels, at the temperature."""
-        return self.rule.probabilities(output.logits)
 
     # -- answers -----------------------------------------------------------------------------------
 
@@ -329,24 +294,13 @@ class ClassifyTask(Task):
         scores = self.probabilities(output, batch).double().cpu().numpy()
         return [(self.rule.answer(one),) for one in scores]
 
-    def option(self, answer: str, example: Example, graph: Graph | None) -> int:
-        """Number of the label; -1 for a refusal."""
-        return self.rule.option(answer)
-
     def score(
         self, output: Output, batch: Batch, option: int, about: int = 0
     ) -> Float[Tensor, "example"]:
         """Probability of a label, or of a refusal that the best one is wrong."""
         return self.rule.score(output.logits, option)
 
-    def shown(self, answer: str, graph: Graph | None) -> str:
-        return self.rule.shown(answer)
-
     # -- figures -----------------------------------------------------------------------------------
-
-    def report(self) -> Report:
-        """Answers are labels, the same ones for each text."""
-        return self.rule.report()
 
     def collect(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """Return logits and targets, one row per text."""
@@ -354,24 +308,12 @@ class ClassifyTask(Task):
         known = batch.asked.known
         return {"logits": output.logits[known], "targets": batch.asked.label[known]}
 
-    def tune(self, rows: dict[str, np.ndarray]) -> None:
-        """Choose temperature, thresholds, and from where on to refuse."""
-        self.rule.tune(rows)
-
-    def metrics(self, rows: dict[str, np.ndarray]) -> dict[str, float]:
-        """Return the figures; see :meth:`kgfm.tasks.labels.Labelling.metrics`."""
-        return self.rule.metrics(rows)
-
-
-def _place(example: Example) -> str:
-    return f"{example.where}: " if example.where else ""
-
 
 def _contradiction(example: Example) -> str:
     given = "no label" if not example.target else f"{len(example.target)} labels, {example.target}"
     text = " ".join(example.text.split())
     shown = text if len(text) <= 40 else f"{text[:39]}…"
-    place = _place(example) or f"The text {shown!r}: "
+    place = at(example.where) or f"The text {shown!r}: "
     return (
         f"{place}{given}, where each text has one. Set multi_label: true in the task if any number "
         "of labels may be right, or leave it out and the training texts decide."

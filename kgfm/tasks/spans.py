@@ -7,17 +7,15 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from kgfm.batch import Batch, Layout, Prepared, PreparedRow
 from kgfm.datasets.mentions import at
 from kgfm.metrics import conflicting
-from kgfm.registry import check_probabilities
 from kgfm.retrieval import Graph
-from kgfm.tasks.base import Output, Report, Task, pooled
-from kgfm.tasks.class_weights import Weights, label_counts, unknown, weights_of
-from kgfm.tasks.labels import TRIAL, Labelling, check_labels
+from kgfm.tasks.base import Output, pooled
+from kgfm.tasks.label_task import LabelTask
 from kgfm.tasks.span_rows import (
     CONDITIONS,
     Condition,
@@ -31,7 +29,7 @@ from kgfm.tasks.span_rows import (
 from kgfm.types import About, Answer, Example, Row
 
 
-class SpansTask(Task):
+class SpansTask(LabelTask):
     """Labels for spans: targeted sentiment, entity typing, or the relation of two spans.
 
     Any number of spans of a text are asked about at once (:attr:`kgfm.Example.about`), and each has
@@ -96,35 +94,27 @@ class SpansTask(Task):
         thresholds: Literal["one", "each"] = "one",
         reject_below: float | Mapping[str, float] | None = None,
     ) -> None:
-        super().__init__()
-        check_labels(labels, "spans")
-        if spans not in (1, 2):
-            raise ValueError(f"spans={spans!r}: 1, or 2 for the relation between two.")
-        if condition not in CONDITIONS:
-            raise ValueError(f"condition={condition!r}: one of {', '.join(CONDITIONS)}.")
-        check_probabilities(dropout=dropout)
-        self.rule = Labelling(
+        super().__init__(
+            "spans",
             labels,
             multi_label=multi_label,
-            class_weights=None if isinstance(class_weights, str) else class_weights,
+            dropout=dropout,
+            class_weights=class_weights,
             label_smoothing=label_smoothing,
             thresholds=thresholds,
             reject_below=reject_below,
         )
-        self.labels = self.rule.labels
-        self.monitor = self.rule.monitor
-        self.multi_label, self.condition, self.reads_spans = multi_label, condition, spans
-        self.dropout = nn.Dropout(dropout)
+        if spans not in (1, 2):
+            raise ValueError(f"spans={spans!r}: 1, or 2 for the relation between two.")
+        if condition not in CONDITIONS:
+            raise ValueError(f"condition={condition!r}: one of {', '.join(CONDITIONS)}.")
+        self.condition, self.reads_spans = condition, spans
         self.label = nn.Linear((spans + 1) * width, len(self.labels))
         self.mark = nn.Parameter(torch.zeros(spans, width)) if condition == "tag" else None
         inputs = spans * node_width
         self.graph = nn.Linear(inputs, len(self.labels), bias=False) if node_width else None
         if self.graph is not None:
             nn.init.zeros_(self.graph.weight)
-
-    @property
-    def headline(self) -> str:
-        return self.rule.headline
 
     # -- the data ----------------------------------------------------------------------------------
 
@@ -151,22 +141,9 @@ class SpansTask(Task):
         several = given.get("multi_label")
         if several is False and odd:
             raise ValueError(_contradiction(*odd[0]))
-        counts = label_counts(one.labels or () for _, one in asked)
-        labels = list(given.get("labels") or sorted(counts))
-        for example, one in asked:
-            for label in one.labels or ():
-                if label not in labels:
-                    raise ValueError(f"{at(example.where)}{unknown(label, labels)}")
+        found = cls._found(((example, one.labels or ()) for example, one in asked), given)
         several = bool(odd) if several is None else bool(several)
-        found = {"labels": labels, "multi_label": several, "spans": num_spans}
-        weights: Weights = given.get("class_weights")
-        if weights is not None:
-            found["class_weights"] = weights_of(weights, labels, counts)
-        return found
-
-    @classmethod
-    def trial(cls) -> dict[str, Any]:
-        return {"labels": TRIAL}
+        return {**found, "multi_label": several, "spans": num_spans}
 
     def rows(self, example: Example) -> Sequence[Row]:
         """Return a row for each thing asked about, or by ``pool`` one for all.
@@ -204,10 +181,7 @@ class SpansTask(Task):
             return None
         if not self.multi_label and len(about.labels) > 1:
             raise ValueError(_contradiction(example, about))
-        for label in about.labels:
-            if label not in self.labels:
-                raise ValueError(f"{at(example.where)}{unknown(label, self.labels)}")
-        return tuple(self.labels.index(label) for label in about.labels)
+        return self._numbers(example, about.labels)
 
     def pack(self, prepared: Sequence[Prepared], layout: Layout) -> SpansAsked:
         """Lay all spans out, example by example."""
@@ -243,12 +217,11 @@ class SpansTask(Task):
             # A row of zeros behind the nodes is what -1 reads: it stands for NIL.
             states = torch.cat([nodes, nodes.new_zeros(1, nodes.shape[1])])[asked.node]
             logits = logits + self.graph(self.dropout(states.flatten(1)))
-        loss = self.rule.loss(logits, asked.label, self._taught(asked)) if asked.is_known else None
-        return Output(tokens, logits, loss=loss)
-
-    def _taught(self, asked: SpansAsked) -> Bool[Tensor, "about"]:
-        """Which things asked about there is something to learn from."""
-        return asked.known if self.multi_label else asked.known & (asked.label > 0).any(1)
+        output = Output(tokens, logits)
+        if asked.is_known:
+            known = self._taught(asked.known, asked.label)
+            output.loss = self.rule.loss(logits, asked.label, known)
+        return output
 
     def _span_means(
         self, tokens: Float[Tensor, "batch token width"], text: Tensor, asked: SpansAsked
@@ -265,10 +238,6 @@ class SpansTask(Task):
         by_thing: Tensor = means.unflatten(0, (len(text), self.reads_spans)).flatten(1)
         return by_thing
 
-    def probabilities(self, output: Output, batch: Batch) -> Float[Tensor, "about label"]:
-        """Sigmoid of each logit (multi-label), or softmax over the labels, at the temperature."""
-        return self.rule.probabilities(output.logits)
-
     # -- answers -----------------------------------------------------------------------------------
 
     def answers(
@@ -281,10 +250,6 @@ class SpansTask(Task):
             for example in examples
         ]
 
-    def option(self, answer: str, example: Example, graph: Graph | None) -> int:
-        """Number of the label; -1 for a refusal."""
-        return self.rule.option(answer)
-
     def score(
         self, output: Output, batch: Batch, option: int, about: int = 0
     ) -> Float[Tensor, "example"]:
@@ -293,24 +258,13 @@ class SpansTask(Task):
         first = torch.searchsorted(_asked(batch).example, example)
         return self.rule.score(output.logits[first + about], option)
 
-    def shown(self, answer: str, graph: Graph | None) -> str:
-        return self.rule.shown(answer)
-
     # -- figures -----------------------------------------------------------------------------------
-
-    def report(self) -> Report:
-        """Answers are labels, the same ones for each span."""
-        return self.rule.report()
 
     def collect(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """Return logits and targets, one row for each thing asked about whose labels are known."""
         asked = _asked(batch)
         found = {"logits": output.logits, "targets": asked.label, "text": asked.text}
         return {name: rows[asked.known] for name, rows in found.items()}
-
-    def tune(self, rows: dict[str, np.ndarray]) -> None:
-        """Choose temperature, thresholds, and from where on to refuse."""
-        self.rule.tune(rows)
 
     def metrics(self, rows: dict[str, np.ndarray]) -> dict[str, float]:
         """Return the figures, each thing asked about counting once.
