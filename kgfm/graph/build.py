@@ -53,12 +53,17 @@ class Codes(defaultdict[str, int]):
 class GraphBuilder:
     """Takes records and triples in any order and any portions; gives the arrays of a graph.
 
+    Args:
+        warns_of_lost: Whether to warn of :attr:`num_lost`; not for who says that in words of its
+            own.
+
     Attributes:
         num_lost: Once built: how often a triple was given again with other attributes, of which
             the graph keeps one set.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, warns_of_lost: bool = True) -> None:
+        self._warns_of_lost = warns_of_lost
         self._entities = Codes()
         self._relations = Codes()
         self._records: dict[int, EntityRecord] = {}
@@ -174,7 +179,8 @@ class GraphBuilder:
         )
         if len(kept) < self._num_given:
             self.num_lost = num_other_values((heads, types, tails), columns)
-            _warn_of_other_values(self.num_lost, names)
+            if self._warns_of_lost:
+                _warn_of_other_values(self.num_lost, names)
         for place, column in enumerate(columns):
             arrays |= edge_arrays(place, column, kept)
         return arrays | triple_arrays((heads[kept], types[kept], tails[kept]), *sizes), names

@@ -42,7 +42,8 @@ def merged(graphs: Mapping[str, KnowledgeGraph]) -> KnowledgeGraph:
     from kgfm.graph.knowledge_graph import KnowledgeGraph
 
     names = _names_of(graphs)
-    builder, conflicts, labels = GraphBuilder(), Counter[str](), dict[str, str]()
+    builder, conflicts = GraphBuilder(warns_of_lost=False), Counter[str]()
+    labels: dict[str, str] = {}
     for graph in graphs.values():
         for record in _records(graph):
             conflicts.update(_conflicts(builder.record(record.key), record))
