@@ -359,3 +359,11 @@ def test_ten_megabytes_are_linked_with_right_offsets() -> None:
     mentions = Linker(graph_of(names))(text)
     assert len(mentions) == 800_000
     assert all(text[m.start : m.end] == m.text for m in mentions)
+
+
+def test_machine_code_is_made_anew_when_a_file_that_it_calls_changes():
+    import kgfm.linking.kernels as scanning
+    from kgfm.retrieval.kernels import _FILES
+
+    called = {Path(file).name for file in _FILES[scanning.__file__]}
+    assert {"kernels.py", "token_kernels.py", "whole_kernels.py"} <= called

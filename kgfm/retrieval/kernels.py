@@ -25,7 +25,8 @@ from numba import njit
 # A run of tails shorter than this many times the nodes is read through; a longer one is searched.
 SEARCH = 32
 
-_STAMP = Path(__file__).stat().st_mtime, Path(__file__).stat().st_size
+_FILES: dict[str, frozenset[str]] = {}
+"""Of each file with compiled functions: itself, and all files whose compiled functions it calls."""
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -35,11 +36,25 @@ def compiled(function: Callable[..., Any]) -> Any:
         made = njit(cache=True, nogil=True)(function)
     except RuntimeError:  # numba found no folder that it may write to
         return njit(nogil=True)(function)
-    # Machine code holds what it calls from here, but numba only looks at the file of the caller.
+    # Machine code holds what it calls, but numba only looks at the file of the caller.
     kept = getattr(getattr(made, "_cache", None), "_cache_file", None)
     if kept is not None:
-        kept._source_stamp = (kept._source_stamp, _STAMP)
+        stats = [Path(file).stat() for file in sorted(_files_of(function))]
+        stamp = tuple((stat.st_mtime, stat.st_size) for stat in stats)
+        kept._source_stamp = (kept._source_stamp, stamp)
     return made
+
+
+def _files_of(function: Callable[..., Any]) -> frozenset[str]:
+    """Return the files of a function and of all compiled ones that its own file has imported."""
+    own = function.__code__.co_filename
+    called = [
+        _FILES.get(value.py_func.__code__.co_filename, frozenset())
+        for value in function.__globals__.values()
+        if hasattr(value, "py_func")
+    ]
+    _FILES[own] = frozenset({own}).union(_FILES.get(own, ()), *called)
+    return _FILES[own]
 
 
 @compiled
