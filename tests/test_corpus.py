@@ -141,7 +141,7 @@ def test_the_death_of_a_process_is_told(graph, source, tmp_path):
         (b'{"text": "a"}\n\n{"txt": "a"}\n', "line 3: a line is a JSON object"),
         (b'["text"]\n', "line 1: a line is"),
         (b'{"text": 5}\n', "line 1: a line is"),
-        (b'{"text": "\xff"}\n', "line 1: 'utf-8' codec"),
+        (b'{"text": "\xff"}\n', "line 1: not UTF-8"),
     ],
 )
 def test_a_wrong_line_is_told_by_its_number(graph, tmp_path, content, message):

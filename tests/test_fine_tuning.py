@@ -389,7 +389,7 @@ def test_the_command_trains_the_encoder_too(here: Path, capsys: pytest.CaptureFi
         (["--calibrate", "gold.jsonl"], "--out"),
         (["--calibrate", "gold.jsonl", "--evaluate", "gold.jsonl"], "own texts"),
         (["--fit", "gold.jsonl", "--out", "x", "--fine-tune"], "--context"),
-        (["a text", "--linker", "nothing"], "No linker in nothing"),
+        (["a text", "--linker", "nothing"], "no linker at 'nothing'"),
     ],
 )
 def test_options_that_do_not_go_together_say_what_would(

@@ -498,7 +498,7 @@ def test_the_command_splits_into_the_files_of_a_data_set(
     ("words", "message"),
     [
         (["none.ttl", "--out", "q.jsonl"], "none.ttl"),
-        (["museum"], "required: out"),
+        (["museum"], "required: --out"),
         (["museum", "--out", "."], "is a folder; name a file"),
         (["museum", "--out", "q.jsonl", "--split"], "so --out is a folder"),
         (["museum", "--out", "q", "--split", "--number", "3"], "leave out --split"),
